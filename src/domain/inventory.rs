@@ -1,12 +1,12 @@
-//! The stock of one product, the ledger of the effects that made it, and the decision about the next effect.
+//! The stock of one product and the decision about the next effect. The ledger of the effects that made the stock is
+//! the store's: it looks up a key before each decision.
 
 use std::collections::{HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Activity, Effect, Guard, IdempotencyKey, MAX_QUANTITY, Origin, Payload, ProductId, Rejection, Stock,
-    fingerprint::{Fingerprint, Fingerprints},
+    Activity, Effect, Guard, IdempotencyKey, LedgerEntry, MAX_QUANTITY, Origin, Payload, ProductId, Rejection, Stock,
 };
 
 /// Number of ended activity executions that are remembered, in case a line of an earlier attempt comes late.
@@ -64,27 +64,7 @@ pub enum Refusal {
     },
 }
 
-/// The ledger's record of one effect: about 120 bytes with its key and the table's free places. Nothing else of an order
-/// stays in memory.
-#[derive(Debug, Clone)]
-struct Entry {
-    payload: CompactPayload,
-    receipt: Receipt,
-    run: Option<Fingerprint>,
-}
-
-/// A payload as the ledger keeps it in memory.
-#[derive(Debug, Clone)]
-enum CompactPayload {
-    /// The effect is older than the ledger: an order that the starting document names.
-    Unknown,
-    /// Units of this inventory's product.
-    Units(i64),
-    /// Any other payload.
-    Other(Box<Payload>),
-}
-
-/// The state after the journal's lines.
+/// The state after the journal's lines, without the ledger.
 #[derive(Debug, Clone)]
 pub struct Inventory {
     /// Its only product.
@@ -94,15 +74,12 @@ pub struct Inventory {
     /// The id of the last order, as the document shows it; "000" before the first order.
     pub last_order: String,
     retries: [u64; Activity::ALL.len()],
-    fingerprints: Fingerprints,
     /// Attempt numbers by run and activity, of executions that have not ended and of the latest that have.
-    attempts_seen: HashMap<(Fingerprint, Activity), Numbers>,
+    attempts_seen: HashMap<ActivityExecution, Numbers>,
     /// Executions that have ended, oldest first.
-    ended: VecDeque<(Fingerprint, Activity)>,
-    /// By idempotency key.
-    ledger: HashMap<Fingerprint, Entry>,
+    ended: VecDeque<ActivityExecution>,
     /// The stock at which an order was refused as too large, by idempotency key and run.
-    too_little: HashMap<(Fingerprint, Fingerprint), Stock>,
+    too_little: HashMap<(IdempotencyKey, Box<str>), Stock>,
     reorder_below: Stock,
 }
 
@@ -110,47 +87,40 @@ impl Inventory {
     /// The order id that means "none yet" in a starting document, and is an ordinary id in an order.
     pub const NO_ORDER: &'static str = "000";
 
-    /// An inventory with nothing in its ledger but `last_order`, which counts as applied unless it is
-    /// [`Self::NO_ORDER`] or not an id. A supplier order is needed below `reorder_below` units.
+    /// An inventory whose last order is `last_order`. A supplier order is needed below `reorder_below` units.
     #[must_use]
     pub fn new(product: ProductId, stock: Stock, last_order: &str, reorder_below: Stock) -> Self {
-        let mut inventory = Self {
+        Self {
             product,
             stock,
             last_order: last_order.to_owned(),
             retries: [0; Activity::ALL.len()],
-            fingerprints: Fingerprints::default(),
             attempts_seen: HashMap::new(),
             ended: VecDeque::new(),
-            ledger: HashMap::new(),
             too_little: HashMap::new(),
             reorder_below,
-        };
-        inventory.record_earlier(last_order);
-        inventory
-    }
-
-    /// Records the order that a document from another program names as applied.
-    fn record_earlier(&mut self, last_order: &str) {
-        if let Some(key) = Self::applied_before(last_order) {
-            let receipt = Receipt { delta: 0, stock: self.stock };
-            let entry = Entry { payload: CompactPayload::Unknown, receipt, run: None };
-            self.ledger.entry(self.fingerprints.of(&key)).or_insert(entry);
         }
     }
 
-    /// Returns what `effect` would do now in workflow run `run`. Changes nothing.
+    /// Returns what `effect` would do now in workflow run `run`. Changes nothing. `recorded` is the ledger's entry for
+    /// the effect's key; only [`Guard::Ledger`] uses it.
     ///
     /// # Errors
     /// [`Refusal`] if the rules forbid the effect, or if its key is recorded with another payload.
-    pub fn decide(&self, effect: &Effect, guard: Guard, run: &str) -> Result<Decision, Refusal> {
+    pub fn decide(
+        &self,
+        effect: &Effect,
+        guard: Guard,
+        run: &str,
+        recorded: Option<LedgerEntry>,
+    ) -> Result<Decision, Refusal> {
         match guard {
             Guard::Ledger => {
-                if let Some(replay) = self.look_up(effect, run)? {
-                    return Ok(replay);
+                if let Some(entry) = recorded {
+                    return entry.repeat(effect, run);
                 }
                 // This refusal ended the run. A late attempt of the run must not change anything.
-                let refused = (self.fingerprints.of(effect.key()), self.fingerprints.of(run));
+                let refused = (effect.key(), run.into());
                 if let Some(stock) = self.too_little.get(&refused) {
                     let quantity = effect.quantity();
                     return Err(Refusal::Rejected(Rejection::InsufficientStock { quantity, stock: *stock }));
@@ -170,24 +140,6 @@ impl Inventory {
         let stock = self.stock.checked_add(delta).ok_or(Refusal::Rejected(too_little))?;
         let receipt = Receipt { delta, stock };
         Ok(Decision::Apply(Change { key: effect.key(), payload: effect.payload(), receipt }))
-    }
-
-    fn look_up(&self, effect: &Effect, run: &str) -> Result<Option<Decision>, Refusal> {
-        let key = effect.key();
-        let Some(entry) = self.ledger.get(&self.fingerprints.of(&key)) else { return Ok(None) };
-        let asked = effect.payload();
-        let recorded = match &entry.payload {
-            CompactPayload::Unknown => None,
-            CompactPayload::Units(quantity) => {
-                Some(Payload::Units { quantity: *quantity, product: self.product.clone() })
-            }
-            CompactPayload::Other(payload) => Some(payload.as_ref().clone()),
-        };
-        if let Some(recorded) = recorded.filter(|recorded| *recorded != asked) {
-            return Err(Refusal::Conflict { key, recorded, asked });
-        }
-        let same_run = entry.run == Some(self.fingerprints.of(run));
-        Ok(Some(Decision::Replay { receipt: entry.receipt.clone(), same_run }))
     }
 
     /// Returns the change of the stock if the rules allow the effect.
@@ -211,28 +163,17 @@ impl Inventory {
         }
     }
 
-    /// Applies a committed effect. The ledger keeps the first commit of a key; later commits of an unguarded order change
-    /// only the stock.
-    pub fn apply(&mut self, change: Change, origin: &Origin) {
-        self.stock = change.receipt.stock;
+    /// Applies a committed effect, whose result is `receipt`.
+    pub fn apply(&mut self, receipt: &Receipt, origin: &Origin) {
+        self.stock = receipt.stock;
         if origin.activity == Activity::UpdateInventory {
             origin.order.as_str().clone_into(&mut self.last_order);
-        }
-        let payload = self.compact(change.payload);
-        let entry = Entry { payload, receipt: change.receipt, run: Some(self.fingerprints.of(origin.run.as_str())) };
-        self.ledger.entry(self.fingerprints.of(&change.key)).or_insert(entry);
-    }
-
-    fn compact(&self, payload: Payload) -> CompactPayload {
-        match payload {
-            Payload::Units { quantity, product } if product == self.product => CompactPayload::Units(quantity),
-            other => CompactPayload::Other(Box::new(other)),
         }
     }
 
     /// Records that a run was refused because its order was larger than the stock.
     pub fn refuse(&mut self, key: &IdempotencyKey, run: &str) {
-        let refused = (self.fingerprints.of(key), self.fingerprints.of(run));
+        let refused = (key.clone(), run.into());
         self.too_little.entry(refused).or_insert(self.stock);
     }
 
@@ -240,7 +181,6 @@ impl Inventory {
     pub fn adjust(&mut self, stock: Stock, last_order: &str) {
         self.stock = stock;
         last_order.clone_into(&mut self.last_order);
-        self.record_earlier(last_order);
     }
 
     /// Returns the key of the order that a document from another program names: it was applied before.
@@ -257,7 +197,7 @@ impl Inventory {
     /// starts again, as after Temporal's activity reset. `begins` marks the start of the attempt. Returns whether the
     /// count changed.
     pub fn observe_attempt(&mut self, origin: &Origin, begins: bool) -> bool {
-        let execution = (self.fingerprints.of(origin.run.as_str()), origin.activity);
+        let execution = execution_of(origin);
         let seen = self.attempts_seen.entry(execution).or_default();
         let more = seen.observe(origin.attempt.number(), begins);
         self.retries[origin.activity as usize] += u64::from(more);
@@ -267,7 +207,7 @@ impl Inventory {
     /// Records the end of an activity execution. Its numbers are kept until enough other executions have ended, because a
     /// stalled worker may write late. The limit is a count and not a time, so that every process counts the same retries.
     pub fn end_execution(&mut self, origin: &Origin) {
-        self.ended.push_back((self.fingerprints.of(origin.run.as_str()), origin.activity));
+        self.ended.push_back(execution_of(origin));
         if self.ended.len() > MAX_ENDED_EXECUTIONS
             && let Some(oldest) = self.ended.pop_front()
         {
@@ -280,6 +220,13 @@ impl Inventory {
     pub const fn retries(&self, activity: Activity) -> u64 {
         self.retries[activity as usize]
     }
+}
+
+/// An activity execution: its workflow run and its activity.
+type ActivityExecution = (Box<str>, Activity);
+
+fn execution_of(origin: &Origin) -> ActivityExecution {
+    (origin.run.as_str().into(), origin.activity)
 }
 
 /// The attempt numbers of one activity execution since it was last reset.
@@ -321,10 +268,10 @@ impl Numbers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Attempt, Order, OrderId, REORDER_BELOW, SupplierOrder};
+    use crate::domain::{Attempt, InventoryModel, Order, OrderId, REORDER_BELOW, SupplierOrder};
 
-    fn inventory(stock: Stock) -> Inventory {
-        Inventory::new(product(), stock, Inventory::NO_ORDER, REORDER_BELOW)
+    fn inventory(stock: Stock) -> InventoryModel {
+        InventoryModel::new(product(), stock, Inventory::NO_ORDER, REORDER_BELOW)
     }
 
     fn product() -> ProductId {
@@ -350,7 +297,7 @@ mod tests {
         }
     }
 
-    fn run(inventory: &mut Inventory, effect: &Effect, guard: Guard) -> Result<Decision, Refusal> {
+    fn run(inventory: &mut InventoryModel, effect: &Effect, guard: Guard) -> Result<Decision, Refusal> {
         let decision = inventory.decide(effect, guard, "run-1")?;
         if let Decision::Apply(change) = decision.clone() {
             inventory.apply(change, &origin(effect, 1));
@@ -400,7 +347,7 @@ mod tests {
 
     #[test]
     fn retries_are_counted_once_per_attempt_number_even_with_gaps() {
-        let mut stock = inventory(1000);
+        let mut stock = Inventory::new(product(), 1000, Inventory::NO_ORDER, REORDER_BELOW);
         let effect = order("A", 1);
         for (attempt, begins) in [(1, true), (2, true), (2, false), (5, true), (3, true), (3, false)] {
             stock.observe_attempt(&origin(&effect, attempt), begins);
@@ -411,7 +358,7 @@ mod tests {
 
     /// Number of retries after attempts with these numbers have started one after the other.
     fn retries(numbers: impl IntoIterator<Item = u32>) -> u64 {
-        let mut stock = inventory(1000);
+        let mut stock = Inventory::new(product(), 1000, Inventory::NO_ORDER, REORDER_BELOW);
         for number in numbers {
             stock.observe_attempt(&origin(&order("A", 1), number), true);
         }
@@ -429,7 +376,7 @@ mod tests {
 
     #[test]
     fn executions_that_have_ended_are_forgotten_and_their_retries_are_not() {
-        let mut stock = inventory(1000);
+        let mut stock = Inventory::new(product(), 1000, Inventory::NO_ORDER, REORDER_BELOW);
         let origin = |run: usize, attempt| Origin { run: format!("run-{run}"), ..origin(&order("A", 1), attempt) };
         let executions = MAX_ENDED_EXECUTIONS + 100;
         for run in 0..executions {
@@ -446,11 +393,6 @@ mod tests {
         assert!(!stock.observe_attempt(&origin(executions, 3), false));
         assert_eq!(stock.retries(Activity::UpdateInventory), executions as u64 + 2);
         assert!(stock.attempts_seen.len() <= MAX_ENDED_EXECUTIONS + 1 && stock.ended.len() <= MAX_ENDED_EXECUTIONS);
-    }
-
-    #[test]
-    fn a_ledger_entry_is_small() {
-        assert!(size_of::<(Fingerprint, Entry)>() <= 80, "{}", size_of::<(Fingerprint, Entry)>());
     }
 
     #[test]
@@ -473,7 +415,7 @@ mod tests {
 
     #[test]
     fn a_last_order_in_the_starting_document_counts_as_applied() {
-        let stock = Inventory::new(product(), 1001, "A12", REORDER_BELOW);
+        let stock = InventoryModel::new(product(), 1001, "A12", REORDER_BELOW);
         assert!(matches!(stock.decide(&order("A12", 999), Guard::Ledger, "r"), Ok(Decision::Replay { .. })));
         let fresh = inventory(1000);
         assert!(matches!(fresh.decide(&order("000", 10), Guard::Ledger, "r"), Ok(Decision::Apply(_))));

@@ -10,12 +10,12 @@ pub mod answer_limits;
 mod attempt;
 mod execution;
 mod failure;
-mod fingerprint;
 mod guard;
 mod history_event;
 mod identity;
 mod ids;
 mod inventory;
+mod ledger;
 pub mod millis;
 mod operation;
 mod order;
@@ -42,6 +42,7 @@ pub use history_event::{EventKind, HistoryEvent, ItemEnd};
 pub use identity::{WORKER_ROLE, is_worker_of_ours, process_identity};
 pub use ids::{IdempotencyKey, InvalidId, MAX_ID_BYTES, OrderId, ProductId};
 pub use inventory::{Change, Decision, Inventory, Receipt, Refusal};
+pub use ledger::{InventoryModel, LedgerEntry};
 pub use operation::Operation;
 pub use order::{
     Effect, MAX_QUANTITY, Order, REORDER_BELOW, Rejection, SUPPLIER_QUANTITY, Stock, SupplierOrder, expected_quantity,

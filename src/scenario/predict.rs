@@ -8,7 +8,7 @@ use std::{collections::HashSet, fmt::Display, time::Duration};
 use super::{OrderOutcome, Placing, Scenario, What, When};
 use crate::{
     domain::{
-        Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, Inventory, OrderId, Origin, REORDER_BELOW, Refusal,
+        Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, InventoryModel, OrderId, Origin, REORDER_BELOW, Refusal,
     },
     faults::{Action, Draw, Point},
     store::{Document, STARTING_DOCUMENT, Verdict},
@@ -156,7 +156,7 @@ fn attempts(scenario: &Scenario, placing: &Placing, order: &OrderId, activity: A
 /// The state after the acts that were played so far.
 #[derive(Debug)]
 struct Prediction {
-    inventory: Inventory,
+    inventory: InventoryModel,
     applied: HashSet<IdempotencyKey>,
     /// Orders that were not refused.
     committed: HashSet<OrderId>,
@@ -176,7 +176,7 @@ impl Prediction {
     /// The state before the first act. A test ensures that the compiled-in document can be read.
     fn new() -> Option<Self> {
         let start = Document::parse(STARTING_DOCUMENT.as_bytes()).ok()?;
-        let inventory = Inventory::new(start.product, start.stock, &start.last_order, REORDER_BELOW);
+        let inventory = InventoryModel::new(start.product, start.stock, &start.last_order, REORDER_BELOW);
         Some(Self {
             inventory,
             applied: HashSet::new(),

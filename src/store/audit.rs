@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::record::{Commit, Fact, Init, Record};
+use super::{
+    compact_set::CompactSet,
+    record::{Commit, Fact, Init, Record},
+};
 use crate::domain::{IdempotencyKey, Inventory, Stock};
 
 /// Whether the stock is right.
@@ -50,9 +53,10 @@ pub struct Audit {
     pub applied_twice: Vec<IdempotencyKey>,
     /// Number of the last line.
     pub seq: u64,
-    /// Number of changes per key. A digest replaces the key, so that an effect needs about 35 bytes, unused slots
-    /// included.
-    applied: HashMap<KeyDigest, u32>,
+    /// The keys whose effect was applied: 16 bytes per key.
+    applied: CompactSet<KeyDigest>,
+    /// Number of changes of each key that changed the stock more than once.
+    repeated: HashMap<KeyDigest, u32>,
 }
 
 /// The first 128 bits of the SHA-256 of a key.
@@ -90,7 +94,7 @@ impl Audit {
                 self.expected = self.expected.saturating_add(adjustment.delta);
                 self.actual = adjustment.stock;
                 if let Some(key) = Inventory::applied_before(&adjustment.last_order) {
-                    self.applied.entry(digest(&key)).or_insert(1);
+                    self.applied.insert(digest(&key));
                 }
             }
             Fact::Reject(_) | Fact::Attempt(_) | Fact::Aside(_) => {}
@@ -100,18 +104,21 @@ impl Audit {
     fn begin(&mut self, init: &Init) {
         *self = Self { seq: self.seq, ..Self::beginning_with(init.stock) };
         // The order in a starting document was applied before the journal began.
-        self.applied.extend(Inventory::applied_before(&init.last_order).map(|key| (digest(&key), 1)));
+        if let Some(key) = Inventory::applied_before(&init.last_order) {
+            self.applied.insert(digest(&key));
+        }
     }
 
     /// Adds an effect. Returns whether it is the first with its key.
     fn apply(&mut self, commit: &Commit) -> bool {
         self.actual = commit.receipt.stock;
-        let times = self.applied.entry(digest(&commit.key)).or_insert(0);
-        *times += 1;
-        if *times == 1 {
+        let key = digest(&commit.key);
+        if self.applied.insert(key) {
             self.expected = self.expected.saturating_add(commit.receipt.delta);
             return true;
         }
+        let times = self.repeated.entry(key).or_insert(1);
+        *times += 1;
         if *times == 2 {
             self.applied_twice.push(commit.key.clone());
         }
@@ -121,7 +128,8 @@ impl Audit {
     /// Number of times that the effect of `key` was applied.
     #[must_use]
     pub fn times_applied(&self, key: &IdempotencyKey) -> u32 {
-        self.applied.get(&digest(key)).copied().unwrap_or(0)
+        let key = digest(key);
+        self.repeated.get(&key).copied().unwrap_or_else(|| u32::from(self.applied.contains(&key)))
     }
 
     /// Whether the stock is right.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Change, Decision, Effect, Guard, Origin, Receipt, UnixMillis};
+use crate::domain::{Change, Decision, Effect, Guard, IdempotencyKey, LedgerEntry, Origin, Receipt, UnixMillis};
 
 use super::{
     CommitRequest, Note,
@@ -18,6 +18,9 @@ use super::{
 
 /// Maximum time for which a process waits for the lock before it returns `Busy`.
 pub const LOCK_WAIT: Duration = Duration::from_secs(2);
+
+/// Number of bytes in which the line of an effect is expected. They are doubled for a longer line.
+const LINE_BYTES: u64 = 1024;
 
 /// A request to the store.
 #[derive(Debug, Clone)]
@@ -157,7 +160,7 @@ impl<M: Storage> Engine<M> {
         let mut must_be_durable = false;
         for request in requests {
             must_be_durable |= !matches!(request, Request::Note(Note::Attempt(_)));
-            answers.push(self.decide(request, &mut lines)?);
+            answers.push(self.decide(request, &mut lines).map_err(StoreError::before_writing)?);
         }
         self.write(&lines)?;
         if must_be_durable {
@@ -181,7 +184,8 @@ impl<M: Storage> Engine<M> {
     fn decide_effect(&mut self, request: &CommitRequest, lines: &mut Vec<u8>) -> Result<Answer, StoreError> {
         let CommitRequest { effect, guard, origin } = request;
         let committed = |outcome, receipt, same_run| Ok(Some(Committed { outcome, receipt, same_run }));
-        match self.state()?.inventory.decide(effect, *guard, &origin.run) {
+        let recorded = if *guard == Guard::Ledger { self.look_up(&effect.key(), lines)? } else { None };
+        match self.state()?.inventory.decide(effect, *guard, &origin.run, recorded) {
             Ok(Decision::Apply(change)) => {
                 let receipt = change.receipt.clone();
                 self.add(fact_of(effect, change, *guard, origin), lines)?;
@@ -197,6 +201,37 @@ impl<M: Storage> Engine<M> {
         }
     }
 
+    /// Returns the ledger's entry for `key`, read from its line again. `lines` are not in the journal yet.
+    fn look_up(&mut self, key: &IdempotencyKey, lines: &[u8]) -> Result<Option<LedgerEntry>, StoreError> {
+        let loaded = self.state()?;
+        let written = loaded.position.offset - lines.len() as u64;
+        for offset in loaded.ledger.lines_of(key) {
+            let line = match offset.checked_sub(written).and_then(|at| lines.get(usize::try_from(at).ok()?..)) {
+                Some(lines) => lines.to_vec(),
+                None => self.line_at(offset)?,
+            };
+            let line = line.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            let record = Record::decode(line).map_err(|cause| self.damaged(offset, cause.into()))?;
+            if record.fact.ledger_key().as_ref() == Some(key) {
+                return Ok(record.fact.into_ledger_entry());
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads the journal from `offset` on until the end of a line.
+    fn line_at(&mut self, offset: u64) -> Result<Vec<u8>, StoreError> {
+        let mut most = LINE_BYTES;
+        loop {
+            let read = self.storage.read_journal(offset, most);
+            let bytes = read.map_err(|source| failed("read", self.storage.journal_path(), source))?;
+            if bytes.contains(&b'\n') || (bytes.len() as u64) < most {
+                return Ok(bytes);
+            }
+            most = most.saturating_mul(2);
+        }
+    }
+
     /// Numbers and applies a fact, and adds its line to `lines`.
     pub(super) fn add(&mut self, fact: Fact, lines: &mut Vec<u8>) -> Result<(), StoreError> {
         let at = (self.clock)();
@@ -206,12 +241,9 @@ impl<M: Storage> Engine<M> {
         let record = Record { seq: loaded.position.seq + 1, at, fact };
         let line = record.encode().map_err(|error| failed("write", &path, error.into()))?;
         let offset = loaded.position.offset;
-        loaded.apply(std::slice::from_ref(&record)).map_err(|cause| StoreError::DamagedJournal {
-            path,
-            offset,
-            cause,
-        })?;
-        loaded.position = Position { offset: offset + line.len() as u64, seq: record.seq };
+        let seq = record.seq;
+        loaded.apply(&[(offset, record)]).map_err(|cause| StoreError::DamagedJournal { path, offset, cause })?;
+        loaded.position = Position { offset: offset + line.len() as u64, seq };
         lines.extend_from_slice(&line);
         Ok(())
     }

@@ -9,6 +9,7 @@ use crate::domain::Inventory;
 use super::{
     document::Document,
     error::Damage,
+    ledger_index::LedgerIndex,
     line::LineError,
     record::{Fact, Record},
     replay::{Position, fold},
@@ -26,6 +27,7 @@ type Digest32 = [u8; 32];
 pub(super) struct Loaded {
     pub(super) file: FileId,
     pub(super) inventory: Inventory,
+    pub(super) ledger: LedgerIndex,
     pub(super) position: Position,
     /// Offset up to which the journal is durable.
     pub(super) durable: u64,
@@ -44,15 +46,23 @@ impl Loaded {
         let inventory = Inventory::new(init.product.clone(), init.stock, &init.last_order, reorder_below);
         let position = Position { offset: 0, seq: 0 };
         let documents = VecDeque::new();
-        let mut loaded = Self { file, inventory, position, durable: 0, document_seq: 1, documents, checked: false };
+        let mut ledger = LedgerIndex::default();
+        if let Some(key) = first.fact.ledger_key() {
+            ledger.add(&key, 0);
+        }
+        let mut loaded =
+            Self { file, inventory, ledger, position, durable: 0, document_seq: 1, documents, checked: false };
         let document = loaded.document()?;
         loaded.remember(digest(&document));
         Ok(loaded)
     }
 
-    /// Applies the next records of the journal.
-    pub(super) fn apply(&mut self, records: &[Record]) -> Result<(), Damage> {
-        for record in records {
+    /// Applies the next records of the journal, each with the offset of its line.
+    pub(super) fn apply(&mut self, records: &[(u64, Record)]) -> Result<(), Damage> {
+        for (offset, record) in records {
+            if let Some(key) = record.fact.ledger_key() {
+                self.ledger.add(&key, *offset);
+            }
             if fold(&mut self.inventory, record)? {
                 self.document_seq = record.seq;
                 let digest = digest(&self.document()?);

@@ -129,7 +129,8 @@ impl JournalReader {
         let Some(new) = bytes.strip_prefix(self.last_line.as_slice()) else { return self.read_from_start(most) };
         let mut position = self.position;
         match read_lines(new, &mut position) {
-            Ok(records) => {
+            Ok(lines) => {
+                let records = lines.into_iter().map(|(_, record)| record).collect();
                 let at_end = begin + bytes.len() as u64 >= length;
                 let read = usize::try_from(position.offset - self.position.offset).unwrap_or(usize::MAX);
                 if let Some(line) = new[..read].split_inclusive(|byte| *byte == b'\n').next_back() {

@@ -7,7 +7,10 @@ use super::{
     line::{self, LineError},
 };
 use crate::{
-    domain::{Effect, Guard, IdempotencyKey, OrderOutcome, Origin, Payload, ProductId, Receipt, Stock, UnixMillis},
+    domain::{
+        Effect, Guard, IdempotencyKey, Inventory, LedgerEntry, OrderOutcome, Origin, Payload, ProductId, Receipt, Stock,
+        UnixMillis,
+    },
     faults::{Action, Point},
 };
 
@@ -203,6 +206,33 @@ impl From<CommitOutcome> for OrderOutcome {
             CommitOutcome::Applied => Self::Applied,
             CommitOutcome::Replayed => Self::Replayed,
             CommitOutcome::Skipped => Self::Skipped,
+        }
+    }
+}
+
+impl Fact {
+    /// Returns the key that this fact adds to the ledger, unless an earlier fact has added it.
+    #[must_use]
+    pub(super) fn ledger_key(&self) -> Option<IdempotencyKey> {
+        match self {
+            Self::Order(commit) | Self::Supplier(commit) => Some(commit.key.clone()),
+            Self::Init(init) => Inventory::applied_before(&init.last_order),
+            Self::Adjust(adjustment) => Inventory::applied_before(&adjustment.last_order),
+            Self::Reject(_) | Self::Attempt(_) | Self::Aside(_) => None,
+        }
+    }
+
+    /// Returns the ledger entry that this fact adds under [`Self::ledger_key`].
+    #[must_use]
+    pub(super) fn into_ledger_entry(self) -> Option<LedgerEntry> {
+        match self {
+            Self::Order(commit) | Self::Supplier(commit) => {
+                let Commit { payload, receipt, origin, .. } = commit;
+                Some(LedgerEntry { payload: Some(payload), receipt, run: Some(origin.run) })
+            }
+            Self::Init(init) => Some(LedgerEntry::earlier(init.stock)),
+            Self::Adjust(adjustment) => Some(LedgerEntry::earlier(adjustment.stock)),
+            Self::Reject(_) | Self::Attempt(_) | Self::Aside(_) => None,
         }
     }
 }

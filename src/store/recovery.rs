@@ -247,12 +247,12 @@ impl<M: Storage> Engine<M> {
         }
     }
 
-    fn apply_records(&mut self, file: FileId, records: &[Record], position: Position) -> Result<(), StoreError> {
+    fn apply_records(&mut self, file: FileId, records: &[(u64, Record)], position: Position) -> Result<(), StoreError> {
         let offset = self.loaded.as_ref().map_or(0, |loaded| loaded.position.offset);
         let applied = match (self.loaded.take(), records.split_first()) {
             (Some(mut loaded), _) => loaded.apply(records).map(|()| Some(loaded)),
             (None, None) => Ok(None),
-            (None, Some((first, rest))) => Loaded::begin(file, first, self.reorder_below)
+            (None, Some(((_, first), rest))) => Loaded::begin(file, first, self.reorder_below)
                 .and_then(|mut loaded| loaded.apply(rest).map(|()| Some(loaded))),
         };
         // After an inconsistent record, the loaded state is discarded.

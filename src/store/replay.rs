@@ -1,11 +1,11 @@
 //! Replay of a journal: lines become records, and records change the inventory. Each is checked against those before
 //! it.
 
-use crate::domain::{Change, Inventory, Rejection, Stock};
+use crate::domain::{Inventory, Rejection, Stock};
 
 use super::{
     error::Damage,
-    record::{Commit, Fact, Phase, Record},
+    record::{Fact, Phase, Record},
 };
 
 /// A position in a journal: the end of line `seq`.
@@ -26,12 +26,12 @@ pub struct BadLine {
     pub cause: Damage,
 }
 
-/// Reads the complete lines of `bytes`, which begin at `position`, and moves `position` after them. Ignores an
-/// incomplete line at the end, because it is torn or still being written.
+/// Reads the complete lines of `bytes`, which begin at `position`, and moves `position` after them. Returns each with its
+/// offset. Ignores an incomplete line at the end, because it is torn or still being written.
 ///
 /// # Errors
 /// Returns [`BadLine`] for the first line with a wrong checksum or number.
-pub fn read_lines(bytes: &[u8], position: &mut Position) -> Result<Vec<Record>, BadLine> {
+pub fn read_lines(bytes: &[u8], position: &mut Position) -> Result<Vec<(u64, Record)>, BadLine> {
     let mut records = Vec::new();
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let Some(content) = line.strip_suffix(b"\n") else { break };
@@ -41,9 +41,9 @@ pub fn read_lines(bytes: &[u8], position: &mut Position) -> Result<Vec<Record>, 
         if record.seq != expected {
             return Err(bad(Damage::Sequence { expected, found: record.seq }));
         }
+        records.push((position.offset, record));
         position.seq = expected;
         position.offset += line.len() as u64;
-        records.push(record);
     }
     Ok(records)
 }
@@ -57,8 +57,7 @@ pub fn fold(inventory: &mut Inventory, record: &Record) -> Result<bool, Damage> 
         Fact::Init(_) => Err(Damage::SecondInit { seq: record.seq }),
         Fact::Order(commit) | Fact::Supplier(commit) => {
             check_stock(inventory, record.seq, commit.receipt.delta, commit.receipt.stock)?;
-            let Commit { key, payload, receipt, origin, .. } = commit.clone();
-            inventory.apply(Change { key, payload, receipt }, &origin);
+            inventory.apply(&commit.receipt, &commit.origin);
             Ok(true)
         }
         Fact::Adjust(adjustment) => {

@@ -133,13 +133,15 @@ fn a_failed_publication_costs_no_second_reading() {
     let (reads, read_under_lock) = (storage.reads.clone(), storage.read_under_lock.clone());
     let mut store = open_odd(storage);
     reads.lock().unwrap().clear();
+    let end = machine.journal_bytes().len() as u64;
     for id in ["B", "C", "D"] {
         machine.fail_next(Operation::ReplaceDocument, InjectedFault::Error(ErrorKind::StorageFull));
         assert!(commit(&mut store, order(id, 1)).is_err());
         assert!(store.is_behind(), "the writer must try again");
         assert_eq!(outcome(&mut store, order(id, 1)), CommitOutcome::Replayed, "it is in the journal");
     }
-    assert_eq!(*reads.lock().unwrap(), [0_u64; 0], "memory is as the journal");
+    let read = reads.lock().unwrap().clone();
+    assert!(read.len() == 3 && read.iter().all(|at| *at >= end), "only the line of each repeated key: {read:?}");
     assert_right(&machine, 93_997);
     // After a failed write, the loaded state is ahead of the journal, so the journal is read again, without the lock.
     read_under_lock.store(0, Ordering::Relaxed);

@@ -217,3 +217,31 @@ fn records_written_at_start_up_are_durable_before_the_document() {
     let cut = done.iter().position(|operation| *operation == Operation::Truncate).unwrap();
     assert_eq!(done[cut + 1], Operation::SyncJournal);
 }
+
+#[test]
+fn a_repeated_key_whose_line_was_damaged_is_not_applied_again() {
+    let (machine, mut store) = engine(1000);
+    commit(&mut store, order("A", 10)).unwrap();
+    commit(&mut store, order("B", 10)).unwrap();
+    let mut journal = machine.journal_bytes();
+    let at = journal.windows(7).position(|bytes| bytes == b"order:A").unwrap();
+    journal[at + 6] = b'C';
+    machine.write_journal(&journal);
+    for effect in [order("A", 10), order("A", 20)] {
+        let answer = commit(&mut store, effect);
+        assert!(matches!(answer, Err(StoreError::DamagedJournal { .. })), "{answer:?}");
+    }
+    assert_eq!(machine.journal_bytes(), journal);
+    assert_eq!(stock(&machine), 980);
+}
+
+#[test]
+fn the_ledger_answers_with_the_first_effect_of_a_key() {
+    let (_machine, mut store) = engine(1000);
+    for quantity in [10, 20, 30] {
+        commit_under(&mut store, order("A", quantity), Guard::Off).unwrap();
+    }
+    assert_eq!(outcome(&mut store, order("A", 10)), CommitOutcome::Replayed);
+    let answer = commit(&mut store, order("A", 20));
+    assert!(matches!(answer, Err(StoreError::Conflict { .. })), "{answer:?}");
+}

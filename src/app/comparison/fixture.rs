@@ -6,7 +6,7 @@ use crate::{
         testing::fixture::{SUPPLIER, Scene, T0, UPDATE},
     },
     domain::{
-        Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, Inventory, Order, OrderId, OrderOutcome, Origin,
+        Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, Inventory, InventoryModel, Order, OrderId, OrderOutcome, Origin,
         ProductId, REORDER_BELOW, RunEnd, SUPPLIER_QUANTITY, SupplierOrder, UnixMillis, WorkflowId,
     },
     faults::{Action, Point},
@@ -24,7 +24,7 @@ pub struct Play {
     pub app: App,
     pub terms: Comparison,
     pub now: u64,
-    stocks: [(Inventory, Vec<Record>); Guard::ALL.len()],
+    stocks: [(InventoryModel, Vec<Record>); Guard::ALL.len()],
 }
 
 impl Play {
@@ -38,7 +38,7 @@ impl Play {
         let commands = app.update(Message::Intent(intent));
         let [Command::Compare(terms)] = commands.as_slice() else { panic!("{commands:?}") };
         let terms = terms.clone();
-        let stock = || (Inventory::new(product(), 1000, Inventory::NO_ORDER, REORDER_BELOW), Vec::new());
+        let stock = || (InventoryModel::new(product(), 1000, Inventory::NO_ORDER, REORDER_BELOW), Vec::new());
         Self { app, terms, now: T0, stocks: [stock(), stock(), stock()] }
     }
 

@@ -9,7 +9,7 @@ use crate::{
         Worker, WorkerExit, parse_script,
     },
     domain::{
-        Activity, Attempt, Decision, Effect, Inventory, Order, Origin, ProductId, REORDER_BELOW, Refusal, RunEnd,
+        Activity, Attempt, Decision, Effect, Inventory, InventoryModel, Order, Origin, ProductId, REORDER_BELOW, Refusal, RunEnd,
         SUPPLIER_QUANTITY, SupplierOrder, UnixMillis, millis,
     },
     faults::{Action, Draw, Point},
@@ -31,7 +31,7 @@ pub struct World {
     /// All messages to the core, with their times.
     pub heard: Vec<(u64, Message)>,
     queue: VecDeque<Command>,
-    inventory: Inventory,
+    inventory: InventoryModel,
     records: Vec<Record>,
     open: VecDeque<Open>,
     asleep: VecDeque<(Open, Point)>,
@@ -343,7 +343,7 @@ impl World {
     }
 
     fn begin_journal(&mut self) {
-        let Inventory { product, stock, last_order, .. } = self.inventory.clone();
+        let Inventory { product, stock, last_order, .. } = Inventory::clone(&self.inventory);
         self.write(Fact::Init(Init { product, stock, last_order }));
         self.publish();
     }
@@ -366,8 +366,8 @@ impl World {
     }
 }
 
-fn stock() -> Inventory {
-    Inventory::new(ProductId::new("123456").unwrap(), 1000, Inventory::NO_ORDER, REORDER_BELOW)
+fn stock() -> InventoryModel {
+    InventoryModel::new(ProductId::new("123456").unwrap(), 1000, Inventory::NO_ORDER, REORDER_BELOW)
 }
 
 fn origin(open: &Open) -> Origin {
