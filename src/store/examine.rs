@@ -106,6 +106,7 @@ pub fn examine(path: &Path, seen: &dyn Fn(Progress)) -> Result<Option<Examinatio
     let mut reader = JournalReader::new(path);
     let mut journal = ReadJournal::default();
     let mut shown = read_document(&paths)?;
+    journal.compared_from = seq_of(&shown).unwrap_or(0);
     journal.read(&mut reader, &paths, seen)?;
     if journal.is_empty() {
         return without_journal(&paths, shown);
@@ -173,7 +174,9 @@ struct ReadJournal {
     product: Option<ProductId>,
     /// Stock and order of the starting document.
     start: (Stock, String),
-    /// The stock after each line that changed it.
+    /// Line of the document that was read first. Later documents show later lines.
+    compared_from: u64,
+    /// The stock after each line that changed it; up to `compared_from` only the last one.
     changes: Vec<(u64, Stock)>,
 }
 
@@ -190,7 +193,7 @@ impl ReadJournal {
             seen(progress);
             restarted |= news.restarted;
             if restarted && !news.records.is_empty() {
-                *self = Self::default();
+                *self = Self { compared_from: self.compared_from, ..Self::default() };
                 restarted = false;
             }
             for record in &news.records {
@@ -228,6 +231,9 @@ impl ReadJournal {
         }
         self.audit.observe(record);
         if self.audit.actual != before || seq == 1 {
+            if seq <= self.compared_from {
+                self.changes.clear();
+            }
             self.changes.push((seq, self.audit.actual));
         }
         Ok(())
