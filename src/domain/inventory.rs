@@ -215,6 +215,28 @@ impl Inventory {
         }
     }
 
+    /// Returns the inventory in a form that can be stored.
+    #[must_use]
+    pub fn state(&self) -> InventoryState {
+        InventoryState {
+            product: self.product.clone(),
+            stock: self.stock,
+            last_order: self.last_order.clone(),
+            retries: self.retries,
+            attempts_seen: self.attempts_seen.iter().map(|(execution, numbers)| (execution.clone(), *numbers)).collect(),
+            ended: self.ended.clone(),
+            too_little: self.too_little.iter().map(|(refused, stock)| (refused.clone(), *stock)).collect(),
+        }
+    }
+
+    /// Returns the inventory that was stored. A supplier order is needed below `reorder_below` units.
+    #[must_use]
+    pub fn resume(state: InventoryState, reorder_below: Stock) -> Self {
+        let InventoryState { product, stock, last_order, retries, attempts_seen, ended, too_little } = state;
+        let (attempts_seen, too_little) = (attempts_seen.into_iter().collect(), too_little.into_iter().collect());
+        Self { product, stock, last_order, retries, attempts_seen, ended, too_little, reorder_below }
+    }
+
     /// Number of retries of an activity: the sum over its executions of (attempts - 1), attempts after a reset included.
     #[must_use]
     pub const fn retries(&self, activity: Activity) -> u64 {
@@ -229,8 +251,21 @@ fn execution_of(origin: &Origin) -> ActivityExecution {
     (origin.run.as_str().into(), origin.activity)
 }
 
+/// An [`Inventory`] in a form that can be stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InventoryState {
+    product: ProductId,
+    stock: Stock,
+    last_order: String,
+    retries: [u64; Activity::ALL.len()],
+    attempts_seen: Vec<(ActivityExecution, Numbers)>,
+    ended: VecDeque<ActivityExecution>,
+    too_little: Vec<((IdempotencyKey, Box<str>), Stock)>,
+}
+
 /// The attempt numbers of one activity execution since it was last reset.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Numbers {
     highest: u32,
     /// Bit `i`: attempt `highest - i` has begun.

@@ -41,7 +41,7 @@ pub use guard::{Guard, UnknownGuard};
 pub use history_event::{EventKind, HistoryEvent, ItemEnd};
 pub use identity::{WORKER_ROLE, is_worker_of_ours, process_identity};
 pub use ids::{IdempotencyKey, InvalidId, MAX_ID_BYTES, OrderId, ProductId};
-pub use inventory::{Change, Decision, Inventory, Receipt, Refusal};
+pub use inventory::{Change, Decision, Inventory, InventoryState, Receipt, Refusal};
 pub use ledger::{InventoryModel, LedgerEntry};
 pub use operation::Operation;
 pub use order::{

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{
-    compact_set::CompactSet,
+    key_index::KeyIndex,
     record::{Commit, Fact, Init, Record},
 };
 use crate::domain::{IdempotencyKey, Inventory, Stock};
@@ -35,7 +34,8 @@ impl Verdict {
 /// The totals of a journal.
 ///
 /// `expected = initial - quantities of distinct orders + supplier credits, one per key + adjustments`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Audit {
     /// Stock at the start.
     pub initial: Stock,
@@ -53,18 +53,11 @@ pub struct Audit {
     pub applied_twice: Vec<IdempotencyKey>,
     /// Number of the last line.
     pub seq: u64,
-    /// The keys whose effect was applied: 16 bytes per key.
-    applied: CompactSet<KeyDigest>,
-    /// Number of changes of each key that changed the stock more than once.
-    repeated: HashMap<KeyDigest, u32>,
-}
-
-/// The first 128 bits of the SHA-256 of a key.
-type KeyDigest = [u8; 16];
-
-fn digest(key: &IdempotencyKey) -> KeyDigest {
-    let whole = Sha256::digest(key.as_str());
-    std::array::from_fn(|index| whole[index])
+    /// Number of changes of each key in `applied_twice`.
+    times: HashMap<IdempotencyKey, u32>,
+    /// All keys.
+    #[serde(skip)]
+    keys: KeyIndex,
 }
 
 impl Audit {
@@ -74,18 +67,20 @@ impl Audit {
         Self { initial: stock, expected: stock, actual: stock, ..Self::default() }
     }
 
-    /// Adds the next record.
-    pub fn observe(&mut self, record: &Record) {
+    /// Adds the next record. `place` is what the caller needs to find its line again, such as its number.
+    pub fn observe(&mut self, record: &Record, place: u64) {
         self.seq = record.seq;
         match &record.fact {
-            Fact::Init(init) => self.begin(init),
+            Fact::Init(init) => self.begin(init, place),
             Fact::Order(commit) => {
-                if self.apply(commit) {
+                if self.apply(commit, place) {
                     self.orders += 1;
                 }
             }
             Fact::Supplier(commit) => {
-                if commit.receipt.delta != 0 && self.apply(commit) {
+                if commit.receipt.delta == 0 {
+                    self.keys.add(&commit.key, place, false);
+                } else if self.apply(commit, place) {
                     self.supplier_orders += 1;
                 }
             }
@@ -94,30 +89,31 @@ impl Audit {
                 self.expected = self.expected.saturating_add(adjustment.delta);
                 self.actual = adjustment.stock;
                 if let Some(key) = Inventory::applied_before(&adjustment.last_order) {
-                    self.applied.insert(digest(&key));
+                    self.keys.add(&key, place, true);
                 }
             }
             Fact::Reject(_) | Fact::Attempt(_) | Fact::Aside(_) => {}
         }
     }
 
-    fn begin(&mut self, init: &Init) {
+    fn begin(&mut self, init: &Init, place: u64) {
         *self = Self { seq: self.seq, ..Self::beginning_with(init.stock) };
         // The order in a starting document was applied before the journal began.
         if let Some(key) = Inventory::applied_before(&init.last_order) {
-            self.applied.insert(digest(&key));
+            self.keys.add(&key, place, true);
         }
     }
 
     /// Adds an effect. Returns whether it is the first with its key.
-    fn apply(&mut self, commit: &Commit) -> bool {
+    fn apply(&mut self, commit: &Commit, place: u64) -> bool {
         self.actual = commit.receipt.stock;
-        let key = digest(&commit.key);
-        if self.applied.insert(key) {
+        let is_first = !self.keys.has_changed_stock(&commit.key);
+        self.keys.add(&commit.key, place, true);
+        if is_first {
             self.expected = self.expected.saturating_add(commit.receipt.delta);
             return true;
         }
-        let times = self.repeated.entry(key).or_insert(1);
+        let times = self.times.entry(commit.key.clone()).or_insert(1);
         *times += 1;
         if *times == 2 {
             self.applied_twice.push(commit.key.clone());
@@ -128,8 +124,23 @@ impl Audit {
     /// Number of times that the effect of `key` was applied.
     #[must_use]
     pub fn times_applied(&self, key: &IdempotencyKey) -> u32 {
-        let key = digest(key);
-        self.repeated.get(&key).copied().unwrap_or_else(|| u32::from(self.applied.contains(&key)))
+        self.times.get(key).copied().unwrap_or_else(|| u32::from(self.keys.has_changed_stock(key)))
+    }
+
+    /// Returns the places of the lines that may have recorded `key`, in ascending order. Another key can have the same
+    /// digest.
+    pub(super) fn lines_of(&self, key: &IdempotencyKey) -> Vec<u64> {
+        self.keys.lines_of(key)
+    }
+
+    /// All keys, which the serialized form does not contain.
+    pub(super) const fn keys_mut(&mut self) -> &mut KeyIndex {
+        &mut self.keys
+    }
+
+    /// Returns the totals alone.
+    pub(super) fn without_keys(&self) -> Self {
+        Self { applied_twice: self.applied_twice.clone(), times: self.times.clone(), keys: KeyIndex::default(), ..*self }
     }
 
     /// Whether the stock is right.
@@ -205,7 +216,7 @@ mod tests {
     fn audit(records: &[Record]) -> Audit {
         let mut audit = Audit::default();
         for record in records {
-            audit.observe(record);
+            audit.observe(record, record.seq);
         }
         audit
     }

@@ -71,6 +71,8 @@ pub struct Engine<M> {
     pub(super) seen: Option<(FileId, Position)>,
     /// The journal that `published` belongs to.
     pub(super) published_of: Option<FileId>,
+    /// Offset up to which a checkpoint covers the journal, as far as this process knows.
+    pub(super) checkpointed: u64,
     /// The journal whose sync failed in this process, and the error. The marker for other processes may be missing.
     pub(super) poisoned: Option<(FileId, String)>,
 }
@@ -78,7 +80,18 @@ pub struct Engine<M> {
 impl<M: Storage> Engine<M> {
     pub(super) const fn new(storage: M, clock: fn() -> UnixMillis, reorder_below: i64) -> Self {
         let (loaded, published, seen, poisoned) = (None, None, None, None);
-        Self { storage, clock, reorder_below, loaded, unwritten: false, published, published_of: None, seen, poisoned }
+        Self {
+            storage,
+            clock,
+            reorder_below,
+            loaded,
+            unwritten: false,
+            published,
+            published_of: None,
+            seen,
+            checkpointed: 0,
+            poisoned,
+        }
     }
 
     /// Opens the database, creates it if there is none, repairs a torn end, and publishes the document.
@@ -121,6 +134,7 @@ impl<M: Storage> Engine<M> {
             // The next commit reads the journal again. Not needed after a failed publication, whose lines were written.
             self.loaded = None;
         }
+        self.write_checkpoint_if_due();
         result
     }
 
@@ -205,7 +219,7 @@ impl<M: Storage> Engine<M> {
     fn look_up(&mut self, key: &IdempotencyKey, lines: &[u8]) -> Result<Option<LedgerEntry>, StoreError> {
         let loaded = self.state()?;
         let written = loaded.position.offset - lines.len() as u64;
-        for offset in loaded.ledger.lines_of(key) {
+        for offset in loaded.audit.lines_of(key) {
             let line = match offset.checked_sub(written).and_then(|at| lines.get(usize::try_from(at).ok()?..)) {
                 Some(lines) => lines.to_vec(),
                 None => self.line_at(offset)?,

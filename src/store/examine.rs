@@ -229,7 +229,7 @@ impl ReadJournal {
             Fact::Adjust(adjustment) => check(adjustment.delta, adjustment.stock)?,
             Fact::Reject(_) | Fact::Attempt(_) | Fact::Aside(_) => {}
         }
-        self.audit.observe(record);
+        self.audit.observe(record, seq);
         if self.audit.actual != before || seq == 1 {
             if seq <= self.compared_from {
                 self.changes.clear();

@@ -7,9 +7,9 @@ use sha2::{Digest, Sha256};
 use crate::domain::Inventory;
 
 use super::{
+    audit::Audit,
     document::Document,
     error::Damage,
-    ledger_index::LedgerIndex,
     line::LineError,
     record::{Fact, Record},
     replay::{Position, fold},
@@ -27,8 +27,13 @@ type Digest32 = [u8; 32];
 pub(super) struct Loaded {
     pub(super) file: FileId,
     pub(super) inventory: Inventory,
-    pub(super) ledger: LedgerIndex,
+    /// Totals and keys of the lines. The place of a key is the offset of its line.
+    pub(super) audit: Audit,
     pub(super) position: Position,
+    /// Offset of the end of the first line.
+    pub(super) first_line_end: u64,
+    /// Offset of the last line.
+    pub(super) last_line: u64,
     /// Offset up to which the journal is durable.
     pub(super) durable: u64,
     /// Number of the last line that changed the document.
@@ -46,12 +51,20 @@ impl Loaded {
         let inventory = Inventory::new(init.product.clone(), init.stock, &init.last_order, reorder_below);
         let position = Position { offset: 0, seq: 0 };
         let documents = VecDeque::new();
-        let mut ledger = LedgerIndex::default();
-        if let Some(key) = first.fact.ledger_key() {
-            ledger.add(&key, 0);
-        }
-        let mut loaded =
-            Self { file, inventory, ledger, position, durable: 0, document_seq: 1, documents, checked: false };
+        let mut audit = Audit::default();
+        audit.observe(first, 0);
+        let mut loaded = Self {
+            file,
+            inventory,
+            audit,
+            position,
+            first_line_end: 0,
+            last_line: 0,
+            durable: 0,
+            document_seq: 1,
+            documents,
+            checked: false,
+        };
         let document = loaded.document()?;
         loaded.remember(digest(&document));
         Ok(loaded)
@@ -60,9 +73,11 @@ impl Loaded {
     /// Applies the next records of the journal, each with the offset of its line.
     pub(super) fn apply(&mut self, records: &[(u64, Record)]) -> Result<(), Damage> {
         for (offset, record) in records {
-            if let Some(key) = record.fact.ledger_key() {
-                self.ledger.add(&key, *offset);
+            if self.first_line_end == 0 {
+                self.first_line_end = *offset;
             }
+            self.last_line = *offset;
+            self.audit.observe(record, *offset);
             if fold(&mut self.inventory, record)? {
                 self.document_seq = record.seq;
                 let digest = digest(&self.document()?);

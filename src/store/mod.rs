@@ -6,20 +6,22 @@
 //! | `line`, `record`, `replay` | the journal's lines, and the state after them |
 //! | `document` | the JSON document, for people and other programs |
 //! | `engine`, `loaded` | the commit protocol, and the state after the journal in memory |
-//! | `ledger_index`, `compact_set` | the line of each idempotency key, in little memory |
+//! | `key_index`, `compact_set` | the lines of each idempotency key, in little memory |
 //! | `recovery`, `reset` | opening and resetting a database |
+//! | `checkpoint` | a cache of the state after a part of the journal |
 //! | `writer` | group commit: many callers, one sync |
 //! | `storage` | the files, as a trait and its implementation |
 //! | `reader`, `progress`, `audit` | following a journal without its lock, and checking the stock |
 //! | `probe`, `examine` | checking whether a worker can use a database, and whether its content is right |
 
 pub mod audit;
+mod checkpoint;
 mod compact_set;
 pub mod document;
 mod engine;
 mod error;
 mod examine;
-mod ledger_index;
+mod key_index;
 pub mod line;
 mod loaded;
 mod probe;

@@ -149,7 +149,13 @@ impl<M: Storage> Engine<M> {
             .and_then(|()| {
                 self.storage.clear_poison().map_err(|source| failed("remove", self.storage.poison_path(), source))
             });
-        let Err(error) = placed else { return Ok(()) };
+        let Err(error) = placed else {
+            // It is of the old journal, so it would be ignored.
+            if let Err(error) = self.storage.remove_checkpoint() {
+                tracing::warn!(%error, "could not remove the checkpoint of the old journal");
+            }
+            return Ok(());
+        };
         match self.undo(old, before, kept) {
             Ok(()) => Err(error),
             Err(undo) => Err(StoreError::HalfReset { error: Box::new(error), undo: Box::new(undo) }),

@@ -174,6 +174,7 @@ fn serve<M: Storage>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
     if engine.is_behind() {
         let _logged = engine.commit(&[], Publication::Now).map_err(|error| fail(&error, 0));
     }
+    engine.write_last_checkpoint();
 }
 
 /// Returns the answers for a batch that failed. Logs the error of a batch without requests, which only publishes.

@@ -113,7 +113,7 @@ impl Comparison {
             let records = JournalReader::new(&folder.join(guard.name()).join("inventory.json")).read().unwrap().records;
             let mut audit = Audit::default();
             for record in &records {
-                audit.observe(record);
+                audit.observe(record, record.seq);
             }
             audit.actual
         })

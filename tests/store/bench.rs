@@ -101,7 +101,7 @@ pub fn records(journal: &[u8]) -> Vec<Record> {
 pub fn audit(journal: &[u8]) -> Audit {
     let mut audit = Audit::default();
     for record in records(journal) {
-        audit.observe(&record);
+        audit.observe(&record, record.seq);
     }
     audit
 }

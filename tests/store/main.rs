@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bench;
+mod checkpoints;
 mod concurrency;
 mod crashes;
 mod defects;

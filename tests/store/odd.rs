@@ -20,6 +20,8 @@ pub struct Odd<M> {
     /// Content that another program writes just after our next publication.
     pub after_publication: Option<(Simulated, Vec<u8>)>,
     pub reads: Arc<Mutex<Vec<u64>>>,
+    /// Number of bytes that were read.
+    pub read: Arc<AtomicUsize>,
     /// Number of bytes of the journal that were read under the lock.
     pub read_under_lock: Arc<AtomicUsize>,
     /// Action of another process while this one reads without the lock.
@@ -67,6 +69,7 @@ pub fn odd<M>(inner: M) -> Odd<M> {
         poison_fails: false,
         after_publication: None,
         reads: Arc::default(),
+        read: Arc::default(),
         read_under_lock: Arc::default(),
         while_unlocked: None,
         locked: false,
@@ -115,6 +118,7 @@ impl<M: Storage> Storage for Odd<M> {
     fn read_journal(&mut self, from: u64, most: u64) -> io::Result<Vec<u8>> {
         self.reads.lock().unwrap().push(from);
         let bytes = self.inner.read_journal(from, most)?;
+        self.read.fetch_add(bytes.len(), Ordering::Relaxed);
         if self.locked {
             self.read_under_lock.fetch_add(bytes.len(), Ordering::Relaxed);
         } else if let Some(meanwhile) = self.while_unlocked.take() {
@@ -143,6 +147,18 @@ impl<M: Storage> Storage for Odd<M> {
             machine.write_document(&edit);
         }
         done
+    }
+    fn open_checkpoint(&mut self) -> io::Result<Option<Box<dyn io::Read>>> {
+        self.inner.open_checkpoint()
+    }
+    fn replace_checkpoint(
+        &mut self,
+        content: &mut dyn FnMut(&mut dyn io::Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.inner.replace_checkpoint(content)
+    }
+    fn remove_checkpoint(&mut self) -> io::Result<()> {
+        self.inner.remove_checkpoint()
     }
     fn document_is_newer(&mut self) -> io::Result<bool> {
         self.inner.document_is_newer()

@@ -117,7 +117,7 @@ impl JournalView {
 
     /// Applies the next record. Returns how often the effect of its key is in the stock now.
     pub fn apply_record(&mut self, record: &Record) -> u32 {
-        self.audit.observe(record);
+        self.audit.observe(record, record.seq);
         let times = match &record.fact {
             Fact::Order(commit) => self.audit.times_applied(&commit.key),
             Fact::Supplier(commit) if commit.receipt.delta != 0 => self.audit.times_applied(&commit.key),

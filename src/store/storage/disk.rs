@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, Metadata, OpenOptions, TryLockError},
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, BufWriter, Read, Seek, SeekFrom, Write},
     os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
@@ -271,6 +271,29 @@ impl Storage for Disk {
 
     fn replace_document(&mut self, bytes: &[u8], durable: bool) -> io::Result<Stamp> {
         stamp_of(&self.replace(&self.paths.document, bytes, durable)?.metadata()?)
+    }
+
+    fn open_checkpoint(&mut self) -> io::Result<Option<Box<dyn Read>>> {
+        let file = found(open_regular(&self.paths.checkpoint, OpenOptions::new().read(true)))?;
+        Ok(file.map(|file| Box::new(file) as Box<dyn Read>))
+    }
+
+    fn replace_checkpoint(&mut self, content: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        let mut file = temporary_file(&self.paths.folder)?;
+        let mut buffered = BufWriter::new(file.as_file_mut());
+        content(&mut buffered)?;
+        buffered.flush()?;
+        drop(buffered);
+        // The same processes use it as the journal.
+        if let Some(journal) = found(fs::metadata(&self.paths.journal))? {
+            keep_access(file.as_file(), &journal);
+        }
+        file.persist(&self.paths.checkpoint)?;
+        Ok(())
+    }
+
+    fn remove_checkpoint(&mut self) -> io::Result<()> {
+        found(fs::remove_file(&self.paths.checkpoint)).map(drop)
     }
 
     fn stage(&mut self, part: Part, bytes: &[u8]) -> io::Result<Staged> {

@@ -99,6 +99,16 @@ pub trait Storage: Send + 'static {
     /// since.
     fn replace_document(&mut self, bytes: &[u8], durable: bool) -> io::Result<Stamp>;
 
+    /// Opens the checkpoint for reading; `None` if there is none.
+    fn open_checkpoint(&mut self) -> io::Result<Option<Box<dyn io::Read>>>;
+    /// Replaces the checkpoint in one step with what `content` writes. A loss of power may damage it.
+    fn replace_checkpoint(
+        &mut self,
+        content: &mut dyn FnMut(&mut dyn io::Write) -> io::Result<()>,
+    ) -> io::Result<()>;
+    /// Removes the checkpoint.
+    fn remove_checkpoint(&mut self) -> io::Result<()>;
+
     /// Writes `bytes` to a file that can replace this part.
     fn stage(&mut self, part: Part, bytes: &[u8]) -> io::Result<Self::Staged>;
     /// Gives this part a second, temporary name; returns `None` if this part does not exist.

@@ -24,6 +24,7 @@ pub(crate) struct Paths {
     pub(crate) journal: PathBuf,
     pub(crate) lock: PathBuf,
     pub(crate) poison: PathBuf,
+    pub(crate) checkpoint: PathBuf,
 }
 
 impl Paths {
@@ -48,6 +49,7 @@ impl Paths {
             journal: with_suffix(document, ".journal"),
             lock: with_suffix(document, ".lock"),
             poison: with_suffix(document, ".poisoned"),
+            checkpoint: with_suffix(document, ".checkpoint"),
         }
     }
 

@@ -19,6 +19,7 @@ pub enum Operation {
     Restore,
     Forget,
     ClearPoison,
+    ReplaceCheckpoint,
 }
 
 /// A fault at an operation.

@@ -28,6 +28,7 @@ pub(super) struct Machine {
     pub(super) document_version: u64,
     pub(super) kept: BTreeMap<String, Vec<u8>>,
     pub(super) poison: Option<String>,
+    pub(super) checkpoint: Option<Vec<u8>>,
     pub(super) locked_by: Option<u64>,
     pub(super) open_by: BTreeSet<u64>,
     pub(super) handles: u64,

@@ -109,6 +109,16 @@ impl Simulated {
         }
     }
 
+    /// The checkpoint.
+    pub fn checkpoint(&self) -> Option<Vec<u8>> {
+        self.machine().checkpoint.clone()
+    }
+
+    /// Lets another program replace or remove the checkpoint.
+    pub fn write_checkpoint(&self, bytes: Option<&[u8]>) {
+        self.machine().checkpoint = bytes.map(<[u8]>::to_vec);
+    }
+
     /// The copies that were kept, by suffix.
     pub fn kept(&self) -> BTreeMap<String, Vec<u8>> {
         self.machine().kept.clone()
@@ -135,6 +145,7 @@ impl Simulated {
             durable_document: document,
             kept: machine.kept.clone(),
             poison: machine.poison.clone(),
+            checkpoint: machine.checkpoint.clone(),
             journals: machine.journals,
             document_is_newer: machine.document_is_newer,
             ..Machine::default()
@@ -333,6 +344,27 @@ impl Storage for Simulated {
         let file = FileId(1, machine.document_version);
         drop(machine);
         self.end(fault).map(|()| Stamp { file, bytes: bytes.len() as u64, modified_nanos: 0 })
+    }
+
+    fn open_checkpoint(&mut self) -> io::Result<Option<Box<dyn io::Read>>> {
+        let checkpoint = self.machine().checkpoint.clone();
+        Ok(checkpoint.map(|bytes| Box::new(io::Cursor::new(bytes)) as Box<dyn io::Read>))
+    }
+
+    fn replace_checkpoint(
+        &mut self,
+        content: &mut dyn FnMut(&mut dyn io::Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let fault = self.begin(Operation::ReplaceCheckpoint)?;
+        let mut bytes = Vec::new();
+        content(&mut bytes)?;
+        self.machine().checkpoint = Some(bytes);
+        self.end(fault)
+    }
+
+    fn remove_checkpoint(&mut self) -> io::Result<()> {
+        self.machine().checkpoint = None;
+        Ok(())
     }
 
     fn stage(&mut self, _part: Part, bytes: &[u8]) -> io::Result<Vec<u8>> {
