@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{Guard, RunEnd, UnixMillis},
-    store::{Document, News},
+    store::{CoveredLines, Document, News},
 };
 
 use super::{Description, Intent, NotesPage, Scroll, Tone, WorkerExit, watch::WatchNews};
@@ -29,6 +29,8 @@ pub enum Message {
     },
     /// Maximum scroll position of each list at the current screen size; sent before a movement.
     Limits(Scroll),
+    /// The records of a long journal that were not read, as totals, and the newest of them. Comes before all others.
+    JournalCovered(Box<CoveredLines>),
     /// New records of the journal. A record may arrive before the answer to the start that caused it, and may
     /// arrive twice.
     Journal(News),

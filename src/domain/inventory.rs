@@ -6,20 +6,12 @@ use std::collections::{HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Activity, Effect, Guard, IdempotencyKey, LedgerEntry, MAX_QUANTITY, Origin, Payload, ProductId, Rejection, Stock,
+    Activity, Effect, Guard, IdempotencyKey, LedgerEntry, MAX_QUANTITY, Origin, Payload, ProductId, Receipt, Rejection,
+    Stock,
 };
 
 /// Number of ended activity executions that are remembered, in case a line of an earlier attempt comes late.
 const MAX_ENDED_EXECUTIONS: usize = 16_384;
-
-/// The recorded result of a committed effect. A repetition gets the same receipt.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Receipt {
-    /// The change of the stock: negative for an order, positive for a supplier credit, 0 if none was needed.
-    pub delta: i64,
-    /// The stock after it.
-    pub stock: Stock,
-}
 
 /// A change of the stock that was decided and not applied yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +109,7 @@ impl Inventory {
         match guard {
             Guard::Ledger => {
                 if let Some(entry) = recorded {
-                    return entry.repeat(effect, run);
+                    return repeat(entry, effect, run);
                 }
                 // This refusal ended the run. A late attempt of the run must not change anything.
                 let refused = (effect.key(), run.into());
@@ -223,7 +215,11 @@ impl Inventory {
             stock: self.stock,
             last_order: self.last_order.clone(),
             retries: self.retries,
-            attempts_seen: self.attempts_seen.iter().map(|(execution, numbers)| (execution.clone(), *numbers)).collect(),
+            attempts_seen: self
+                .attempts_seen
+                .iter()
+                .map(|(execution, numbers)| (execution.clone(), *numbers))
+                .collect(),
             ended: self.ended.clone(),
             too_little: self.too_little.iter().map(|(refused, stock)| (refused.clone(), *stock)).collect(),
         }
@@ -241,6 +237,15 @@ impl Inventory {
     #[must_use]
     pub const fn retries(&self, activity: Activity) -> u64 {
         self.retries[activity as usize]
+    }
+}
+
+/// Returns the decision about a repetition of the recorded effect in workflow run `run`.
+fn repeat(recorded: LedgerEntry, effect: &Effect, run: &str) -> Result<Decision, Refusal> {
+    let asked = effect.payload();
+    match recorded.payload {
+        Some(recorded) if recorded != asked => Err(Refusal::Conflict { key: effect.key(), recorded, asked }),
+        _ => Ok(Decision::Replay { receipt: recorded.receipt, same_run: recorded.run.as_deref() == Some(run) }),
     }
 }
 

@@ -1,10 +1,17 @@
-//! The ledger: what was recorded under each idempotency key.
+//! What the ledger records under an idempotency key.
 
-use std::{collections::HashMap, ops::Deref};
+use serde::{Deserialize, Serialize};
 
-use super::{
-    Change, Decision, Effect, Guard, IdempotencyKey, Inventory, Origin, Payload, ProductId, Receipt, Refusal, Stock,
-};
+use super::{Payload, Stock};
+
+/// The recorded result of a committed effect. A repetition gets the same receipt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// The change of the stock: negative for an order, positive for a supplier credit, 0 if none was needed.
+    pub delta: i64,
+    /// The stock after it.
+    pub stock: Stock,
+}
 
 /// The ledger's record of one effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,55 +30,5 @@ impl LedgerEntry {
     #[must_use]
     pub const fn earlier(stock: Stock) -> Self {
         Self { payload: None, receipt: Receipt { delta: 0, stock }, run: None }
-    }
-
-    /// Returns the decision about a repetition of this effect in workflow run `run`.
-    pub(super) fn repeat(self, effect: &Effect, run: &str) -> Result<Decision, Refusal> {
-        let asked = effect.payload();
-        match self.payload {
-            Some(recorded) if recorded != asked => Err(Refusal::Conflict { key: effect.key(), recorded, asked }),
-            _ => Ok(Decision::Replay { receipt: self.receipt, same_run: self.run.as_deref() == Some(run) }),
-        }
-    }
-}
-
-/// An inventory with its whole ledger in memory: for predictions and tests, which have few orders.
-#[derive(Debug, Clone)]
-pub struct InventoryModel {
-    inventory: Inventory,
-    ledger: HashMap<IdempotencyKey, LedgerEntry>,
-}
-
-impl InventoryModel {
-    /// An inventory with nothing in its ledger but `last_order`; see [`Inventory::applied_before`].
-    #[must_use]
-    pub fn new(product: ProductId, stock: Stock, last_order: &str, reorder_below: Stock) -> Self {
-        let earlier = Inventory::applied_before(last_order).map(|key| (key, LedgerEntry::earlier(stock)));
-        let inventory = Inventory::new(product, stock, last_order, reorder_below);
-        Self { inventory, ledger: earlier.into_iter().collect() }
-    }
-
-    /// Returns what `effect` would do; see [`Inventory::decide`].
-    ///
-    /// # Errors
-    /// [`Refusal`] like [`Inventory::decide`].
-    pub fn decide(&self, effect: &Effect, guard: Guard, run: &str) -> Result<Decision, Refusal> {
-        self.inventory.decide(effect, guard, run, self.ledger.get(&effect.key()).cloned())
-    }
-
-    /// Applies a decided change. The ledger keeps the first change of a key.
-    pub fn apply(&mut self, change: Change, origin: &Origin) {
-        self.inventory.apply(&change.receipt, origin);
-        let Change { key, payload, receipt } = change;
-        let entry = LedgerEntry { payload: Some(payload), receipt, run: Some(origin.run.clone()) };
-        self.ledger.entry(key).or_insert(entry);
-    }
-}
-
-impl Deref for InventoryModel {
-    type Target = Inventory;
-
-    fn deref(&self) -> &Inventory {
-        &self.inventory
     }
 }

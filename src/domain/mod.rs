@@ -15,6 +15,7 @@ mod history_event;
 mod identity;
 mod ids;
 mod inventory;
+mod inventory_model;
 mod ledger;
 pub mod millis;
 mod operation;
@@ -41,8 +42,9 @@ pub use guard::{Guard, UnknownGuard};
 pub use history_event::{EventKind, HistoryEvent, ItemEnd};
 pub use identity::{WORKER_ROLE, is_worker_of_ours, process_identity};
 pub use ids::{IdempotencyKey, InvalidId, MAX_ID_BYTES, OrderId, ProductId};
-pub use inventory::{Change, Decision, Inventory, InventoryState, Receipt, Refusal};
-pub use ledger::{InventoryModel, LedgerEntry};
+pub use inventory::{Change, Decision, Inventory, InventoryState, Refusal};
+pub use inventory_model::InventoryModel;
+pub use ledger::{LedgerEntry, Receipt};
 pub use operation::Operation;
 pub use order::{
     Effect, MAX_QUANTITY, Order, REORDER_BELOW, Rejection, SUPPLIER_QUANTITY, Stock, SupplierOrder, expected_quantity,

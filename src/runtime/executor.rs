@@ -309,6 +309,7 @@ fn request(order: StartOrder, task_queue: String) -> StartRequest {
 /// Returns the message for what was read; `None` if there is no document yet.
 fn message_of(seen: Seen) -> Option<Message> {
     Some(match seen {
+        Seen::Covered(covered) => Message::JournalCovered(covered),
         Seen::Journal(Ok(news)) => Message::Journal(news),
         Seen::Journal(Err(error)) => Message::JournalUnreadable { cause: error.to_string() },
         Seen::Reading(progress) => Message::ReadingJournal { read: progress.read, of: progress.of },

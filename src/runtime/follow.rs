@@ -8,7 +8,7 @@ use std::{
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use crate::store::{Document, JournalReader, News, Progress, StoreError, read_document, watched_folder};
+use crate::store::{CoveredLines, Document, JournalReader, News, Progress, StoreError, read_document, watched_folder};
 
 /// Interval of reads without a file system event, in case an event was missed.
 const REREAD_INTERVAL: Duration = Duration::from_secs(1);
@@ -19,6 +19,8 @@ const CHUNK_BYTES: usize = 256 << 10;
 /// A result of reading.
 #[derive(Debug)]
 pub enum Seen {
+    /// Lines before those of the first read, which were not read because a checkpoint covers them.
+    Covered(Box<CoveredLines>),
     /// New records, or the first error since the last successful read.
     Journal(Result<News, StoreError>),
     /// How much of a journal of several chunks has been read. The last one is complete.
@@ -88,7 +90,7 @@ impl Followed {
     fn new(database: &Path) -> Self {
         Self {
             database: database.to_owned(),
-            journal: JournalReader::new(database),
+            journal: JournalReader::from_checkpoint(database),
             document: None,
             journal_fails: false,
             document_fails: false,
@@ -111,6 +113,7 @@ impl Followed {
             Err(_) => !self.journal_fails,
         };
         self.journal_fails = fails;
+        found.extend(self.journal.take_covered().map(|covered| Seen::Covered(Box::new(covered))));
         if is_new {
             found.push(Seen::Journal(news));
         }
@@ -201,6 +204,7 @@ mod tests {
                         (lines, more) = (lines + news.records.len(), news.more);
                     }
                     Seen::Reading(progress) => steps.push(progress),
+                    Seen::Covered(covered) => panic!("there is no checkpoint: {covered:?}"),
                     Seen::Document(document) => assert!(document.unwrap().is_some()),
                 }
                 if steps.last().is_some_and(|last| last.is_complete()) {

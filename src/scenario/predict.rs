@@ -8,7 +8,8 @@ use std::{collections::HashSet, fmt::Display, time::Duration};
 use super::{OrderOutcome, Placing, Scenario, What, When};
 use crate::{
     domain::{
-        Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, InventoryModel, OrderId, Origin, REORDER_BELOW, Refusal,
+        Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, InventoryModel, OrderId, Origin, REORDER_BELOW,
+        Refusal,
     },
     faults::{Action, Draw, Point},
     store::{Document, STARTING_DOCUMENT, Verdict},

@@ -1,6 +1,6 @@
 //! Audit of a journal: which stock is right, and which effects were applied twice. Pure.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -54,7 +54,7 @@ pub struct Audit {
     /// Number of the last line.
     pub seq: u64,
     /// Number of changes of each key in `applied_twice`.
-    times: HashMap<IdempotencyKey, u32>,
+    times: BTreeMap<IdempotencyKey, u32>,
     /// All keys.
     #[serde(skip)]
     keys: KeyIndex,
@@ -140,7 +140,12 @@ impl Audit {
 
     /// Returns the totals alone.
     pub(super) fn without_keys(&self) -> Self {
-        Self { applied_twice: self.applied_twice.clone(), times: self.times.clone(), keys: KeyIndex::default(), ..*self }
+        Self {
+            applied_twice: self.applied_twice.clone(),
+            times: self.times.clone(),
+            keys: KeyIndex::default(),
+            ..*self
+        }
     }
 
     /// Whether the stock is right.

@@ -133,10 +133,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Returns [`CheckpointError::Stale`] if it does not, and the error of `read`.
-    pub(super) fn verify(
-        &self,
-        mut read: impl FnMut(u64, u64) -> io::Result<Vec<u8>>,
-    ) -> Result<(), CheckpointError> {
+    pub(super) fn verify(&self, mut read: impl FnMut(u64, u64) -> io::Result<Vec<u8>>) -> Result<(), CheckpointError> {
         for mark in [&self.header.first, &self.header.last] {
             if LineMark::of(mark.offset, &read(mark.offset, mark.bytes)?) != *mark {
                 return Err(CheckpointError::Stale);
@@ -148,6 +145,16 @@ impl Checkpoint {
     /// The position after the last line that it covers, and that line.
     pub(super) const fn end(&self) -> Position {
         Position { offset: self.header.last.offset + self.header.last.bytes, seq: self.header.seq }
+    }
+
+    /// Offset and number of bytes of the first line.
+    pub(super) const fn first_line(&self) -> (u64, u64) {
+        (self.header.first.offset, self.header.first.bytes)
+    }
+
+    /// Offset and number of bytes of the last line that it covers.
+    pub(super) const fn last_line(&self) -> (u64, u64) {
+        (self.header.last.offset, self.header.last.bytes)
     }
 
     /// Returns the totals and the keys.
@@ -228,9 +235,8 @@ impl<M: Storage> Engine<M> {
     fn write_checkpoint(&mut self) -> Result<(), CheckpointError> {
         let Some(loaded) = &mut self.loaded else { return Ok(()) };
         let storage = &mut self.storage;
-        let mut mark = |from: u64, to: u64| {
-            storage.read_journal(from, to - from).map(|bytes| LineMark::of(from, &bytes))
-        };
+        let mut mark =
+            |from: u64, to: u64| storage.read_journal(from, to - from).map(|bytes| LineMark::of(from, &bytes));
         let header = Header {
             format: FORMAT,
             first: mark(0, loaded.first_line_end)?,

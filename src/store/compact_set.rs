@@ -107,7 +107,11 @@ mod tests {
             let wanted: Vec<_> = model.range(element..=element + 3).copied().collect();
             assert_eq!(compact.between(element, element + 3), wanted, "seed {seed}");
         }
-        assert_eq!((compact.len(), compact.sorted().to_vec()), (model.len(), model.into_iter().collect()), "seed {seed}");
+        assert_eq!(
+            (compact.len(), compact.sorted().to_vec()),
+            (model.len(), model.into_iter().collect()),
+            "seed {seed}"
+        );
     }
 
     #[test]

@@ -43,7 +43,10 @@ impl KeyIndex {
     fn entries_of(&self, key: &IdempotencyKey) -> Vec<u64> {
         let digest = digest(key);
         let found = self.lines.between(entry(digest, 0), entry(digest, u64::MAX));
-        found.into_iter().map(|entry| entry.iter().skip(DIGEST_BYTES).fold(0, |place, byte| place << 8 | u64::from(*byte))).collect()
+        found
+            .into_iter()
+            .map(|entry| entry.iter().skip(DIGEST_BYTES).fold(0, |place, byte| place << 8 | u64::from(*byte)))
+            .collect()
     }
 
     /// Number of lines.

@@ -45,7 +45,7 @@ pub use error::{Damage, StoreError, Witness};
 pub use examine::{Difference, Examination, Problem, examine};
 pub use probe::{Probed, probe};
 pub use progress::Progress;
-pub use reader::{JournalReader, News, read_document, watched_folder};
+pub use reader::{CoveredLines, JournalReader, News, read_document, watched_folder};
 pub use record::{Aside, AttemptEvent, CommitOutcome, Fact, Phase, Record, Refused};
 pub use reset::Kept;
 pub use writer::JsonStore;

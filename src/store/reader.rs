@@ -10,12 +10,14 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    audit::Audit,
+    checkpoint::{Checkpoint, CheckpointError},
     document::Document,
     error::{Damage, StoreError, Witness, failed},
     progress::Progress,
     record::Record,
     replay::{Position, read_lines},
-    storage::{FileId, Paths, file_id, read_document_bytes},
+    storage::{FileId, Paths, file_id, open_checkpoint, read_document_bytes},
 };
 use crate::files::{open_regular, stat_regular};
 
@@ -31,6 +33,23 @@ pub struct News {
     pub more: bool,
 }
 
+/// The lines that a reader does not read, because a checkpoint covers them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoveredLines {
+    /// The first line, which identifies the journal.
+    pub first: Record,
+    /// The audit after the last covered line. Its serialized form does not have the keys.
+    pub audit: Audit,
+    /// The last covered lines, which were read nevertheless.
+    pub recent: Vec<Record>,
+}
+
+/// A checkpoint that covers fewer bytes is not used, because reading them takes about 100 ms.
+const MIN_COVERED_BYTES: u64 = 8 << 20;
+
+/// Number of covered bytes that are read nevertheless, for the orders that a user may remember.
+const RECENT_BYTES: u64 = 1 << 20;
+
 /// Number of bytes of a journal that are read at a time.
 pub(super) const CHUNK_BYTES: usize = 1 << 20;
 
@@ -42,6 +61,7 @@ const LAST_LINE_BYTES: u64 = 4096;
 pub struct JournalReader {
     document: PathBuf,
     path: PathBuf,
+    checkpoint: PathBuf,
     file: Option<(FileId, File)>,
     position: Position,
     /// The line before `position`. If the file contains another line there, the records read so far are no longer
@@ -53,14 +73,20 @@ pub struct JournalReader {
     end_checked: bool,
     /// Whether another journal was opened and the caller does not know it yet.
     restarted: bool,
+    /// Whether the next journal to open may be read from its checkpoint.
+    use_checkpoint: bool,
+    /// The lines that were not read and that the caller does not know yet.
+    covered: Option<CoveredLines>,
 }
 
 impl JournalReader {
     /// Returns a reader for the journal of the document at `document`. Opens no file yet.
     #[must_use]
     pub fn new(document: &Path) -> Self {
+        let paths = Paths::of_reader(document);
         Self {
-            path: Paths::of_reader(document).journal,
+            path: paths.journal,
+            checkpoint: paths.checkpoint,
             document: document.to_owned(),
             file: None,
             position: Position::default(),
@@ -68,7 +94,21 @@ impl JournalReader {
             caught_up: false,
             end_checked: false,
             restarted: false,
+            use_checkpoint: false,
+            covered: None,
         }
+    }
+
+    /// Like [`Self::new`], but does not read the lines that a checkpoint covers if the journal is long. They are in
+    /// [`Self::take_covered`] after the first read. Another journal, as after a reset, is read from its start.
+    #[must_use]
+    pub fn from_checkpoint(document: &Path) -> Self {
+        Self { use_checkpoint: true, ..Self::new(document) }
+    }
+
+    /// Returns the lines before those of the first read, if they were not read.
+    pub fn take_covered(&mut self) -> Option<CoveredLines> {
+        self.covered.take()
     }
 
     /// Returns the records since the last read. A journal that does not exist yet counts as empty.
@@ -186,9 +226,43 @@ impl JournalReader {
         }
         let file = open_regular(&self.path, OpenOptions::new().read(true))
             .map_err(|source| failed("open", &self.path, source))?;
-        self.file = Some((found, file));
         self.begin();
-        Ok(true)
+        if std::mem::take(&mut self.use_checkpoint) && metadata.len() >= MIN_COVERED_BYTES {
+            self.skip_covered(&file).unwrap_or_else(
+                |reason| tracing::warn!(%reason, "ignoring the checkpoint and reading the whole journal"),
+            );
+        }
+        self.file = Some((found, file));
+        Ok(self.covered.is_none())
+    }
+
+    /// Moves after the lines that the checkpoint covers.
+    fn skip_covered(&mut self, journal: &File) -> Result<(), CheckpointError> {
+        let Some(file) = open_checkpoint(&self.checkpoint)? else { return Ok(()) };
+        let checkpoint = Checkpoint::read(file)?;
+        let read = |from: u64, bytes: u64| {
+            let mut content = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];
+            journal.read_exact_at(&mut content, from).map(|()| content)
+        };
+        checkpoint.verify(read)?;
+        let end = checkpoint.end();
+        if end.offset < MIN_COVERED_BYTES {
+            return Ok(());
+        }
+        let lines = |(from, bytes): (u64, u64)| -> Result<Vec<Record>, CheckpointError> {
+            let content = read(from, bytes)?;
+            let lines = content.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+            Ok(lines.map(Record::decode).collect::<Result<_, _>>()?)
+        };
+        let window = read(end.offset - RECENT_BYTES, RECENT_BYTES)?;
+        let partial = window.iter().position(|byte| *byte == b'\n').map_or(RECENT_BYTES, |at| at as u64 + 1);
+        let recent = lines((end.offset - RECENT_BYTES + partial, RECENT_BYTES - partial))?;
+        let first = lines(checkpoint.first_line())?.into_iter().next().ok_or(CheckpointError::Stale)?;
+        let (from, bytes) = checkpoint.last_line();
+        self.last_line = read(from, bytes)?;
+        self.position = end;
+        self.covered = Some(CoveredLines { first, audit: checkpoint.into_audit(), recent });
+        Ok(())
     }
 
     /// Refuses a journal that ends before the line that its document shows, as a worker does. A document that changes

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Effect, Guard, IdempotencyKey, Inventory, LedgerEntry, OrderOutcome, Origin, Payload, ProductId, Receipt, Stock,
-        UnixMillis,
+        Effect, Guard, IdempotencyKey, Inventory, LedgerEntry, OrderOutcome, Origin, Payload, ProductId, Receipt,
+        Stock, UnixMillis,
     },
     faults::{Action, Point},
 };

@@ -91,7 +91,7 @@ fn title(app: &App, rows: &Rows<'_>) -> Line<'static> {
         spans.extend([Span::raw("  "), Span::styled(filter, theme::badge(theme::KNOWN))]);
     }
     if orders.forgotten() > 0 {
-        spans.push(Span::styled(format!("  {} older dropped", orders.forgotten()), theme::WARN));
+        spans.push(Span::styled(format!("  {} older not listed", orders.forgotten()), theme::WARN));
     }
     Line::from(spans)
 }

@@ -36,7 +36,7 @@ pub fn lines(app: &App, width: usize) -> Vec<Line<'static>> {
     }
     lines.push(Line::raw(""));
     let forgotten = app.orders().forgotten();
-    let kept = format!(" {} orders counted; {forgotten} older ones dropped", app.orders().len());
+    let kept = format!(" {} orders counted; {forgotten} older ones are not", app.orders().len());
     lines.push(Line::styled(kept, theme::FAINT));
     lines
 }

@@ -69,9 +69,9 @@ variants! {
     see_when, scenario::When { AtOnce, Ended, Committed, Failed, ServerDown, ServerUp }
     see_act, scenario::What { Order, KillWorker, StartWorker, KillServer, StartServer }
     see_message, Message {
-        Tick, Intent, Resized, Limits, Journal, JournalUnreadable, ReadingJournal, Document, DocumentUnreadable, Link,
-        Server, Worker, Pollers, Started, StartFailed, Listed, Ended, Described, Watch, Compared, Logged, ResetDone,
-        Presented, Notice, Copied, NotOpened
+        Tick, Intent, Resized, Limits, JournalCovered, Journal, JournalUnreadable, ReadingJournal, Document,
+        DocumentUnreadable, Link, Server, Worker, Pollers, Started, StartFailed, Listed, Ended, Described, Watch,
+        Compared, Logged, ResetDone, Presented, Notice, Copied, NotOpened
     }
     see_intent, Intent {
         FreshOrder, SeedOrder, OrderAgain, SameStart, Burst, NextFaults, EditPlan, NextGuard, KillWorker, ToggleWorker,

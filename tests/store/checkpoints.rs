@@ -5,7 +5,8 @@ use std::{fs, sync::atomic::Ordering};
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
     store::{
-        AttemptEvent, CommitOutcome, CommitRequest, Engine, JsonStore, Note, Phase, Publication, Request, StoreError,
+        AttemptEvent, Audit, CommitOutcome, CommitRequest, Engine, JournalReader, JsonStore, Note, Phase, Publication,
+        Request, StoreError,
         storage::{Disk, Storage},
     },
 };
@@ -200,4 +201,37 @@ fn on_a_real_disk_it_lies_beside_the_journal_with_the_same_access_and_a_reset_re
     assert_eq!(mode("inventory.json.checkpoint"), mode("inventory.json.journal"));
     idempotence::store::reset(&path).unwrap();
     assert!(!folder.path().join("inventory.json.checkpoint").exists());
+}
+
+#[test]
+fn a_reader_starts_after_the_covered_lines_of_a_long_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inventory.json");
+    let mut store = Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW).unwrap();
+    let orders: Vec<_> = (0..40_000).map(|index| request(order(&format!("A{index}"), 1), Guard::Off)).collect();
+    store.commit(&orders, Publication::Now).unwrap();
+    end(store);
+    let mut store = Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW).unwrap();
+    commit(&mut store, order("B", 1)).unwrap_err();
+    store.commit(&[request(order("A7", 1), Guard::Off)], Publication::Now).unwrap();
+    drop(store);
+    let mut whole = Audit::default();
+    let all = JournalReader::new(&path).read().unwrap().records;
+    all.iter().for_each(|record| whole.observe(record, record.seq));
+    let mut reader = JournalReader::from_checkpoint(&path);
+    let tail = reader.read().unwrap();
+    let covered = reader.take_covered().unwrap();
+    let last = usize::try_from(covered.audit.seq).unwrap();
+    assert_eq!((covered.first, covered.audit.orders, last), (all[0].clone(), 40_000, 40_001));
+    assert!(all[..last].ends_with(&covered.recent) && covered.recent.len() > 1_000);
+    assert_eq!((tail.records.as_slice(), tail.restarted), (&all[last..], false));
+    let mut audit = covered.audit;
+    tail.records.iter().for_each(|record| audit.observe(record, record.seq));
+    assert_eq!((audit.sentence(), audit.applied_twice.len()), (whole.sentence(), 1));
+    // Another journal is read whole.
+    idempotence::store::reset(&path).unwrap();
+    let news = reader.read().unwrap();
+    assert_eq!((news.records.len(), news.restarted, reader.take_covered()), (1, true, None));
+    // So is a journal without a checkpoint.
+    assert!(JournalReader::from_checkpoint(&path).take_covered().is_none());
 }

@@ -151,10 +151,7 @@ impl<M: Storage> Storage for Odd<M> {
     fn open_checkpoint(&mut self) -> io::Result<Option<Box<dyn io::Read>>> {
         self.inner.open_checkpoint()
     }
-    fn replace_checkpoint(
-        &mut self,
-        content: &mut dyn FnMut(&mut dyn io::Write) -> io::Result<()>,
-    ) -> io::Result<()> {
+    fn replace_checkpoint(&mut self, content: &mut dyn FnMut(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
         self.inner.replace_checkpoint(content)
     }
     fn remove_checkpoint(&mut self) -> io::Result<()> {

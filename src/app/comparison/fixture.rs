@@ -6,8 +6,9 @@ use crate::{
         testing::fixture::{SUPPLIER, Scene, T0, UPDATE},
     },
     domain::{
-        Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, Inventory, InventoryModel, Order, OrderId, OrderOutcome, Origin,
-        ProductId, REORDER_BELOW, RunEnd, SUPPLIER_QUANTITY, SupplierOrder, UnixMillis, WorkflowId,
+        Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, Inventory, InventoryModel, Order, OrderId,
+        OrderOutcome, Origin, ProductId, REORDER_BELOW, RunEnd, SUPPLIER_QUANTITY, SupplierOrder, UnixMillis,
+        WorkflowId,
     },
     faults::{Action, Point},
     store::{

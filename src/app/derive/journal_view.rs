@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     app::sanitized,
     domain::{Stock, UnixMillis},
-    store::{Audit, Document, Fact, News, Record, Verdict},
+    store::{Audit, CoveredLines, Document, Fact, News, Record, Verdict},
 };
 
 use super::{earlier::Earlier, effects::Effects};
@@ -148,6 +148,27 @@ impl JournalView {
             None if self.earlier.resets => Some(Reread::Replaced),
             _ => Some(Reread::Same),
         }
+    }
+
+    /// Starts after the records that were not read. Their orders are known only as totals.
+    pub fn start_after(&mut self, covered: CoveredLines) -> Vec<Record> {
+        let CoveredLines { first, audit, recent } = covered;
+        (self.first, self.audit, self.more) = (Some(Box::new(first)), audit, true);
+        recent
+    }
+
+    /// Adds one of the newest records that were not read in their order. Returns how often the effect of its key is in the
+    /// stock.
+    pub fn apply_covered(&mut self, record: &Record) -> u32 {
+        let (times, stock) = match &record.fact {
+            Fact::Order(commit) | Fact::Supplier(commit) if commit.receipt.delta != 0 => {
+                (self.audit.times_applied(&commit.key), commit.receipt.stock)
+            }
+            Fact::Adjust(adjustment) => (0, adjustment.stock),
+            _ => (0, self.audit.actual),
+        };
+        self.effects.observe(record, times, stock);
+        times
     }
 
     /// Whether the journal has not been read to its end, or not even to its first record.

@@ -6,7 +6,7 @@ use crate::{
         sanitized::{id, text},
     },
     domain::{Activity, FailureReport, Payload, PendingActivity, RunEnd, RunResult, UnixMillis, sanitize},
-    store::{AttemptEvent, Fact, News, Phase, Record, record::Commit},
+    store::{AttemptEvent, CoveredLines, Fact, News, Phase, Record, record::Commit},
 };
 
 use super::{
@@ -44,6 +44,17 @@ pub fn apply_news(journal: &mut JournalView, orders: &mut Orders, news: News, no
     journal.on_journal_read(now);
     let left = if journal.is_partial() { None } else { orders.journal_read() };
     Applied { records, left }
+}
+
+/// Applies the records before those of the first news. The orders of most of them are only counted.
+pub fn apply_covered(journal: &mut JournalView, orders: &mut Orders, covered: CoveredLines) {
+    let all = covered.audit.orders;
+    let recent = journal.start_after(covered);
+    for record in &recent {
+        let times = journal.apply_covered(record);
+        apply_record(orders, record, times);
+    }
+    orders.forget_older(all);
 }
 
 /// Applies the end of a run.

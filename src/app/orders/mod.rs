@@ -157,6 +157,11 @@ impl Orders {
         self.changed.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
+    /// Counts the orders that a journal has besides the listed ones, whose records were not read.
+    pub fn forget_older(&mut self, all: u64) {
+        self.forgotten += all.saturating_sub(self.rows.len() as u64);
+    }
+
     /// Orders that were dropped to keep memory bounded.
     #[must_use]
     pub const fn forgotten(&self) -> u64 {

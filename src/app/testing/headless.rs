@@ -9,8 +9,8 @@ use crate::{
         Worker, WorkerExit, parse_script,
     },
     domain::{
-        Activity, Attempt, Decision, Effect, Inventory, InventoryModel, Order, Origin, ProductId, REORDER_BELOW, Refusal, RunEnd,
-        SUPPLIER_QUANTITY, SupplierOrder, UnixMillis, millis,
+        Activity, Attempt, Decision, Effect, Inventory, InventoryModel, Order, Origin, ProductId, REORDER_BELOW,
+        Refusal, RunEnd, SUPPLIER_QUANTITY, SupplierOrder, UnixMillis, millis,
     },
     faults::{Action, Draw, Point},
     recording::{Recorded, Recorder},

@@ -3,11 +3,11 @@
 use crate::{
     app::{
         summary,
-        testing::fixture::{SUPPLIER, Scene, UPDATE},
+        testing::fixture::{SUPPLIER, Scene, UPDATE, setup},
         *,
     },
-    domain::{OrderOutcome, RunEnd, UnixMillis},
-    store::{CommitOutcome, News, Record},
+    domain::{OrderOutcome, Receipt, RunEnd, UnixMillis},
+    store::{Audit, CommitOutcome, CoveredLines, Fact, News, Record},
 };
 
 use super::{after_reset, picture};
@@ -38,6 +38,28 @@ fn another_order() -> Vec<Record> {
     scene.commit(SUPPLIER, 1, 1);
     scene.done(SUPPLIER, 1, CommitOutcome::Applied);
     scene.records.split_off(1)
+}
+
+#[test]
+fn of_the_orders_that_a_checkpoint_covers_the_newest_are_listed_and_all_are_judged() {
+    let records = Scene::right().records;
+    let mut audit = Audit::default();
+    records.iter().for_each(|record| audit.observe(record, record.seq));
+    audit.orders = 1_000_000;
+    let covered = CoveredLines { first: records[0].clone(), audit, recent: records[1..].to_vec() };
+    let mut scene = Scene { app: App::new(setup()), ..Scene::new() };
+    scene.tell(Message::JournalCovered(Box::new(covered)));
+    assert_eq!(scene.app.stock_verdict(), StockVerdict::None, "the rest of the journal is not read yet");
+    tell(&mut scene, false, &[], false);
+    assert_eq!((scene.app.orders().len(), scene.app.orders().forgotten()), (1, 999_999));
+    assert_eq!((scene.app.journal().audit.actual, scene.app.stock_verdict()), (1001, StockVerdict::Right));
+    // The supplier order again, in a later run and without a guard.
+    let credit = records.iter().find(|record| matches!(record.fact, Fact::Supplier(_))).unwrap().clone();
+    let Fact::Supplier(mut commit) = credit.fact else { unreachable!() };
+    commit.receipt = Receipt { delta: 1000, stock: 2001 };
+    let again = Record { seq: records.len() as u64 + 1, at: credit.at, fact: Fact::Supplier(commit) };
+    tell(&mut scene, false, &[again], false);
+    assert_eq!((scene.app.journal().audit.actual, scene.app.stock_verdict()), (2001, StockVerdict::Wrong));
 }
 
 /// The journal that a reset creates, and then what `lines` say.

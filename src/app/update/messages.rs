@@ -20,6 +20,7 @@ impl App {
     /// Applies every message except time and keys, which take effect even while the screen is frozen.
     pub(super) fn apply(&mut self, message: Message) {
         match message {
+            Message::JournalCovered(covered) => ingest::apply_covered(&mut self.journal, &mut self.orders, *covered),
             Message::Journal(news) => self.on_news(news),
             Message::JournalUnreadable { cause } => self.journal.journal_source.on_error(&cause, self.now),
             Message::ReadingJournal { read, of } => self.journal.reading = (read < of).then_some((read, of)),

@@ -153,7 +153,7 @@ impl Side {
                 self.context.report(self.guard, ComparisonEvent::Failed { cause: error.to_string() }).await;
             }
             // The journal contains the stock too, and is read before the document.
-            Seen::Document(_) | Seen::Reading(_) => {}
+            Seen::Covered(_) | Seen::Document(_) | Seen::Reading(_) => {}
         }
     }
 

@@ -274,8 +274,7 @@ impl Storage for Disk {
     }
 
     fn open_checkpoint(&mut self) -> io::Result<Option<Box<dyn Read>>> {
-        let file = found(open_regular(&self.paths.checkpoint, OpenOptions::new().read(true)))?;
-        Ok(file.map(|file| Box::new(file) as Box<dyn Read>))
+        Ok(open_checkpoint(&self.paths.checkpoint)?.map(|file| Box::new(file) as Box<dyn Read>))
     }
 
     fn replace_checkpoint(&mut self, content: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
@@ -350,6 +349,11 @@ pub(crate) fn read_document_bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     file.take(MAX_DOCUMENT_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
+}
+
+/// Opens the checkpoint at `path`; `None` if there is none.
+pub(crate) fn open_checkpoint(path: &Path) -> io::Result<Option<File>> {
+    found(open_regular(path, OpenOptions::new().read(true)))
 }
 
 /// Reads the reason in the poison marker at `path`; `None` if there is no marker.

@@ -8,7 +8,7 @@ mod paths;
 use std::{io, path::Path, time::Duration};
 
 pub use disk::Disk;
-pub(crate) use disk::{document_is_newer, file_id, poison_reason, read_document_bytes};
+pub(crate) use disk::{document_is_newer, file_id, open_checkpoint, poison_reason, read_document_bytes};
 pub(crate) use paths::{Paths, nearest_folder};
 
 /// Identity of a file, independent of its name: its device and its inode number.
@@ -102,10 +102,7 @@ pub trait Storage: Send + 'static {
     /// Opens the checkpoint for reading; `None` if there is none.
     fn open_checkpoint(&mut self) -> io::Result<Option<Box<dyn io::Read>>>;
     /// Replaces the checkpoint in one step with what `content` writes. A loss of power may damage it.
-    fn replace_checkpoint(
-        &mut self,
-        content: &mut dyn FnMut(&mut dyn io::Write) -> io::Result<()>,
-    ) -> io::Result<()>;
+    fn replace_checkpoint(&mut self, content: &mut dyn FnMut(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()>;
     /// Removes the checkpoint.
     fn remove_checkpoint(&mut self) -> io::Result<()>;
 

@@ -351,10 +351,7 @@ impl Storage for Simulated {
         Ok(checkpoint.map(|bytes| Box::new(io::Cursor::new(bytes)) as Box<dyn io::Read>))
     }
 
-    fn replace_checkpoint(
-        &mut self,
-        content: &mut dyn FnMut(&mut dyn io::Write) -> io::Result<()>,
-    ) -> io::Result<()> {
+    fn replace_checkpoint(&mut self, content: &mut dyn FnMut(&mut dyn io::Write) -> io::Result<()>) -> io::Result<()> {
         let fault = self.begin(Operation::ReplaceCheckpoint)?;
         let mut bytes = Vec::new();
         content(&mut bytes)?;
