@@ -70,12 +70,12 @@ pub(super) enum CheckpointError {
 struct LineMark {
     offset: u64,
     bytes: u64,
-    sha256: String,
+    sha256: [u8; 32],
 }
 
 impl LineMark {
     fn of(offset: u64, line: &[u8]) -> Self {
-        Self { offset, bytes: line.len() as u64, sha256: hex(&Sha256::digest(line)) }
+        Self { offset, bytes: line.len() as u64, sha256: Sha256::digest(line).into() }
     }
 }
 
@@ -97,7 +97,7 @@ struct Header {
     inventory: InventoryState,
     audit: Audit,
     keys: usize,
-    keys_sha256: String,
+    keys_sha256: [u8; 32],
 }
 
 /// A checkpoint that was read and is not compared with the journal yet.
@@ -122,7 +122,7 @@ impl Checkpoint {
         }
         let mut header: Header = serde_json::from_slice(&body)?;
         let mut keys = KeyIndex::read(&mut file, header.keys)?.ok_or(CheckpointError::Keys)?;
-        if hex(&Sha256::digest(keys.sorted_bytes())) != header.keys_sha256 {
+        if Sha256::digest(keys.sorted_bytes()).as_slice() != header.keys_sha256 {
             return Err(CheckpointError::Keys);
         }
         *header.audit.keys_mut() = keys;
@@ -245,7 +245,7 @@ impl<M: Storage> Engine<M> {
             document_seq: loaded.document_seq,
             documents: loaded.documents.clone(),
             inventory: loaded.inventory.state(),
-            keys_sha256: hex(&Sha256::digest(loaded.audit.keys_mut().sorted_bytes())),
+            keys_sha256: Sha256::digest(loaded.audit.keys_mut().sorted_bytes()).into(),
             keys: loaded.audit.keys_mut().len(),
             audit: loaded.audit.without_keys(),
         };
@@ -258,8 +258,4 @@ impl<M: Storage> Engine<M> {
         })?;
         Ok(())
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

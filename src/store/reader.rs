@@ -61,7 +61,6 @@ const LAST_LINE_BYTES: u64 = 4096;
 pub struct JournalReader {
     document: PathBuf,
     path: PathBuf,
-    checkpoint: PathBuf,
     file: Option<(FileId, File)>,
     position: Position,
     /// The line before `position`. If the file contains another line there, the records read so far are no longer
@@ -73,8 +72,8 @@ pub struct JournalReader {
     end_checked: bool,
     /// Whether another journal was opened and the caller does not know it yet.
     restarted: bool,
-    /// Whether the next journal to open may be read from its checkpoint.
-    use_checkpoint: bool,
+    /// The checkpoint from which the next journal to open may be read.
+    checkpoint: Option<PathBuf>,
     /// The lines that were not read and that the caller does not know yet.
     covered: Option<CoveredLines>,
 }
@@ -83,10 +82,8 @@ impl JournalReader {
     /// Returns a reader for the journal of the document at `document`. Opens no file yet.
     #[must_use]
     pub fn new(document: &Path) -> Self {
-        let paths = Paths::of_reader(document);
         Self {
-            path: paths.journal,
-            checkpoint: paths.checkpoint,
+            path: Paths::of_reader(document).journal,
             document: document.to_owned(),
             file: None,
             position: Position::default(),
@@ -94,7 +91,7 @@ impl JournalReader {
             caught_up: false,
             end_checked: false,
             restarted: false,
-            use_checkpoint: false,
+            checkpoint: None,
             covered: None,
         }
     }
@@ -103,7 +100,7 @@ impl JournalReader {
     /// [`Self::take_covered`] after the first read. Another journal, as after a reset, is read from its start.
     #[must_use]
     pub fn from_checkpoint(document: &Path) -> Self {
-        Self { use_checkpoint: true, ..Self::new(document) }
+        Self { checkpoint: Some(Paths::of_reader(document).checkpoint), ..Self::new(document) }
     }
 
     /// Returns the lines before those of the first read, if they were not read.
@@ -227,18 +224,17 @@ impl JournalReader {
         let file = open_regular(&self.path, OpenOptions::new().read(true))
             .map_err(|source| failed("open", &self.path, source))?;
         self.begin();
-        if std::mem::take(&mut self.use_checkpoint) && metadata.len() >= MIN_COVERED_BYTES {
-            self.skip_covered(&file).unwrap_or_else(
-                |reason| tracing::warn!(%reason, "ignoring the checkpoint and reading the whole journal"),
-            );
+        let checkpoint = self.checkpoint.take().filter(|_| metadata.len() >= MIN_COVERED_BYTES);
+        if let Some(reason) = checkpoint.and_then(|checkpoint| self.skip_covered(&checkpoint, &file).err()) {
+            tracing::warn!(%reason, "ignoring the checkpoint and reading the whole journal");
         }
         self.file = Some((found, file));
         Ok(self.covered.is_none())
     }
 
     /// Moves after the lines that the checkpoint covers.
-    fn skip_covered(&mut self, journal: &File) -> Result<(), CheckpointError> {
-        let Some(file) = open_checkpoint(&self.checkpoint)? else { return Ok(()) };
+    fn skip_covered(&mut self, checkpoint: &Path, journal: &File) -> Result<(), CheckpointError> {
+        let Some(file) = open_checkpoint(checkpoint)? else { return Ok(()) };
         let checkpoint = Checkpoint::read(file)?;
         let read = |from: u64, bytes: u64| {
             let mut content = vec![0; usize::try_from(bytes).unwrap_or(usize::MAX)];

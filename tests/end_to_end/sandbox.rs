@@ -193,7 +193,7 @@ impl Sandbox {
     pub fn assert_right(&self, stock: i64) {
         let mut audit = Audit::default();
         for record in self.records() {
-            audit.observe(&record);
+            audit.observe(&record, record.seq);
         }
         assert_eq!(audit.verdict(), Verdict::Right, "{}", audit.sentence());
         assert_eq!((audit.actual, self.document().stock), (stock, stock), "journal and document");

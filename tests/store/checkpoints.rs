@@ -159,7 +159,7 @@ fn a_checkpoint_of_another_journal_is_ignored() {
     // Of the same journal, which has lost lines that it covers.
     let other = checkpointed();
     let cut = journal.iter().rposition(|byte| *byte == b'\n').unwrap();
-    other.write_journal(&journal[..journal[..cut].iter().rposition(|byte| *byte == b'\n').unwrap() + 1]);
+    other.write_journal(&journal[..=journal[..cut].iter().rposition(|byte| *byte == b'\n').unwrap()]);
     let opened = Engine::open(other.another(), clock, REORDER_BELOW);
     assert!(matches!(opened, Err(StoreError::DamagedJournal { .. })), "{opened:?}");
 }
@@ -217,7 +217,9 @@ fn a_reader_starts_after_the_covered_lines_of_a_long_journal() {
     drop(store);
     let mut whole = Audit::default();
     let all = JournalReader::new(&path).read().unwrap().records;
-    all.iter().for_each(|record| whole.observe(record, record.seq));
+    for record in &all {
+        whole.observe(record, record.seq);
+    }
     let mut reader = JournalReader::from_checkpoint(&path);
     let tail = reader.read().unwrap();
     let covered = reader.take_covered().unwrap();
@@ -226,7 +228,9 @@ fn a_reader_starts_after_the_covered_lines_of_a_long_journal() {
     assert!(all[..last].ends_with(&covered.recent) && covered.recent.len() > 1_000);
     assert_eq!((tail.records.as_slice(), tail.restarted), (&all[last..], false));
     let mut audit = covered.audit;
-    tail.records.iter().for_each(|record| audit.observe(record, record.seq));
+    for record in &tail.records {
+        audit.observe(record, record.seq);
+    }
     assert_eq!((audit.sentence(), audit.applied_twice.len()), (whole.sentence(), 1));
     // Another journal is read whole.
     idempotence::store::reset(&path).unwrap();

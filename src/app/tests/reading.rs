@@ -44,7 +44,9 @@ fn another_order() -> Vec<Record> {
 fn of_the_orders_that_a_checkpoint_covers_the_newest_are_listed_and_all_are_judged() {
     let records = Scene::right().records;
     let mut audit = Audit::default();
-    records.iter().for_each(|record| audit.observe(record, record.seq));
+    for record in &records {
+        audit.observe(record, record.seq);
+    }
     audit.orders = 1_000_000;
     let covered = CoveredLines { first: records[0].clone(), audit, recent: records[1..].to_vec() };
     let mut scene = Scene { app: App::new(setup()), ..Scene::new() };
