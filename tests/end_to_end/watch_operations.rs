@@ -385,7 +385,7 @@ async fn read_only_removes_the_operations() {
     let footer = text.lines().last().unwrap();
     assert!(footer.contains("? help") && !footer.contains("retry") && !footer.contains("signal"), "{text}");
     operated.screen.press("?");
-    let help = operated.screen.wait_for("the failure, cause by cause");
+    let help = operated.screen.wait_for("the failure; child or next run");
     for operation in ["next attempt now", "pause / unpause", "reset the attempts", "send a signal", "terminate it"] {
         assert!(!help.contains(operation), "{help}");
     }
