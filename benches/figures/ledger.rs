@@ -32,6 +32,7 @@ pub fn commit(engine: &mut Engine<Disk>, numbers: Range<usize>) {
         let requests: Vec<Request> = batch.iter().flat_map(|number| requests(*number)).collect();
         let answers = engine.commit(&requests, Publication::Now).unwrap();
         assert!(answers.iter().all(Result::is_ok));
+        engine.write_checkpoint_if_due();
     }
 }
 

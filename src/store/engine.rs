@@ -134,7 +134,6 @@ impl<M: Storage> Engine<M> {
             // The next commit reads the journal again. Not needed after a failed publication, whose lines were written.
             self.loaded = None;
         }
-        self.write_checkpoint_if_due();
         result
     }
 

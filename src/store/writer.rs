@@ -167,6 +167,7 @@ fn serve<M: Storage>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
             // The caller may be gone, because its activity timed out. The next attempt gets the result from the ledger.
             let _gone = reply.send(answer);
         }
+        engine.write_checkpoint_if_due();
         if full {
             thread::sleep(PAUSE_BETWEEN_BATCHES);
         }

@@ -239,3 +239,18 @@ fn a_reader_starts_after_the_covered_lines_of_a_long_journal() {
     // So is a journal without a checkpoint.
     assert!(JournalReader::from_checkpoint(&path).take_covered().is_none());
 }
+
+#[test]
+fn a_running_worker_writes_one_after_many_lines_and_not_after_few() {
+    let (machine, mut store) = engine(1_000_000);
+    let mut written = Vec::new();
+    for session in 0..9 {
+        store.commit(&long_batch(session), Publication::Now).unwrap();
+        store.write_checkpoint_if_due();
+        written.push(machine.checkpoint().map(|bytes| bytes.len()));
+    }
+    assert!(machine.journal_bytes().len() > 9 << 20, "one checkpoint is due");
+    written.dedup();
+    assert_eq!(written.len(), 2, "none, and then one: {written:?}");
+    assert!(bytes_read(&machine) < 4 << 20);
+}
