@@ -227,8 +227,11 @@ impl<M: Storage> Engine<M> {
     /// Reads and applies the lines up to the end that was found, and calls `seen` after each chunk. Returns the offset
     /// up to which it has read. If the journal has a torn end, this is after the last complete line.
     pub(super) fn read_on(&mut self, found: JournalFile, seen: &dyn Fn(Progress)) -> Result<u64, StoreError> {
-        if self.loaded.is_none() && found.bytes >= MIN_JOURNAL_BYTES {
-            self.resume(found.id);
+        if self.loaded.is_none() {
+            self.checkpointed = 0;
+            if found.bytes >= MIN_JOURNAL_BYTES {
+                self.resume(found.id);
+            }
         }
         let mut position = self.loaded.as_ref().map_or_else(Position::default, |loaded| loaded.position);
         let mut most = CHUNK_BYTES;

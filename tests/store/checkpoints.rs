@@ -253,4 +253,10 @@ fn a_running_worker_writes_one_after_many_lines_and_not_after_few() {
     written.dedup();
     assert_eq!(written.len(), 2, "none, and then one: {written:?}");
     assert!(bytes_read(&machine) < 4 << 20);
+    drop(Engine::reset(machine.another(), clock).unwrap());
+    for session in 0..9 {
+        store.commit(&long_batch(session), Publication::Now).unwrap();
+        store.write_checkpoint_if_due();
+    }
+    assert!(machine.checkpoint().is_some(), "the new journal has one too");
 }
