@@ -107,13 +107,17 @@ impl Followed {
             Ok((news, progress)) => (Ok(news), Some(progress)),
             Err(error) => (Err(error), None),
         };
+        let covered = self.journal.take_covered().map(|covered| Seen::Covered(Box::new(covered)));
         let is_new = match &news {
-            // The end of a journal is reported even if nothing follows the last chunk.
-            Ok(news) => news.restarted || !news.records.is_empty() || self.journal_fails || self.reading,
+            // The end of a journal is reported even if nothing follows the last chunk, or the covered lines.
+            Ok(news) => {
+                let follows = self.journal_fails || self.reading || covered.is_some();
+                news.restarted || !news.records.is_empty() || follows
+            }
             Err(_) => !self.journal_fails,
         };
         self.journal_fails = fails;
-        found.extend(self.journal.take_covered().map(|covered| Seen::Covered(Box::new(covered))));
+        found.extend(covered);
         if is_new {
             found.push(Seen::Journal(news));
         }
@@ -174,6 +178,20 @@ mod tests {
         domain::{Activity, Attempt, OrderId, Origin},
         store::{AttemptEvent, Engine, Note, Phase, Publication, Request, storage::Disk},
     };
+
+    #[test]
+    fn the_end_of_a_journal_is_reported_although_a_checkpoint_covers_all_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("inventory.json");
+        let mut engine = Engine::open(Disk::open(&path).unwrap(), now, 900).unwrap();
+        engine.commit(&attempts(50_000), Publication::Now).unwrap();
+        drop(crate::store::JsonStore::on(engine).unwrap());
+        let seen = Followed::new(&path).read();
+        let [Seen::Covered(covered), Seen::Journal(Ok(news)), Seen::Document(Ok(Some(_)))] = seen.as_slice() else {
+            panic!("{seen:?}")
+        };
+        assert_eq!((covered.audit.seq, news.records.len(), news.more), (50_001, 0, false));
+    }
 
     fn attempts(count: usize) -> Vec<Request> {
         let started = |index: usize| {
