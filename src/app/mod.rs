@@ -85,6 +85,7 @@ pub use orders::attempt::{AttemptEnd, AttemptFacts, AttemptState, Committed, Fai
 pub use orders::attempt_id::AttemptId;
 pub use orders::description::{Description, FailingTask, RecordedActivity};
 pub use orders::execution::{Execution, OrderDetails, OrderVerdict};
+pub use orders::observed_wait::ObservedWait;
 pub use orders::progress::{NextAttempt, Stage};
 pub use orders::{Orders, Slot};
 pub use replay_bar::{ReplayBar, ReplayState};
@@ -98,10 +99,11 @@ pub use walkthrough::{
     NotesPage, Paragraph, Piece, PieceKind, Script, Step, StepPanel, StepState, Walkthrough, parse as parse_script,
 };
 pub use watch::{
-    ActivityName, AttemptFailure, AttemptNumber, Certainty, End, EventFinder, ExecutionList, ExecutionRow, HistoryPage,
-    Item, ItemKind, Items, Lane, LaneId, ListPage, PAGE_ROWS, PlannedWait, RequestRate, RetriesEnded, RetryWarning,
-    RowAttempts, Signals, Sort, Start, TaskFailure, Urgency, Watch, WatchEvent, WatchEventKind, WatchNews,
-    WatchOptions, WatchProblem, WatchRequest, Watched, explain_problem, latest_failure, nearest_ids, retry_warnings,
+    ActivityName, AttemptFailure, AttemptNumber, AttemptWait, Certainty, End, EventFinder, ExecutionList, ExecutionRow,
+    HistoryPage, Item, ItemKind, Items, Lane, LaneId, ListPage, PAGE_ROWS, PlannedWait, RequestRate, RetriesEnded,
+    RetryWarning, RowAttempts, Signals, Sort, Start, TaskFailure, Urgency, Watch, WatchEvent, WatchEventKind,
+    WatchNews, WatchOptions, WatchProblem, WatchRequest, Watched, explain_problem, latest_failure, nearest_ids,
+    retry_warnings,
 };
 pub use worker_exit::WorkerExit;
 

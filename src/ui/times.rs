@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::domain::{UnixMillis, millis};
+use crate::{
+    app::ObservedWait,
+    domain::{UnixMillis, millis},
+};
 
 /// Duration from which tenths of a second are omitted, in milliseconds.
 const LONG: u64 = 10_000;
@@ -15,6 +18,28 @@ pub fn exact(duration: Duration) -> String {
         millis @ 1_000..LONG => format!("{}.{:02} s", millis / 1_000, millis % 1_000 / 10),
         millis @ LONG..100_000 => tenths(millis),
         millis => coarse(millis),
+    }
+}
+
+/// Returns an upper bound of a duration, with the precision of [`exact`]: `1.03 s`. Rounds up, because less would not be true.
+fn upper_bound(duration: Duration) -> String {
+    let unit = match millis::whole(duration) {
+        0..1_000 => 1,
+        1_000..LONG => 10,
+        LONG..100_000 => 100,
+        100_000..120_000 => 1_000,
+        120_000..7_200_000 => 60_000,
+        _ => 3_600_000,
+    };
+    exact(Duration::from_millis(millis::whole(duration).div_ceil(unit).saturating_mul(unit)))
+}
+
+/// Returns the wait between two attempts: `1.02 s`, or `at most 1.03 s`.
+#[must_use]
+pub fn observed(wait: ObservedWait) -> String {
+    match wait {
+        ObservedWait::Exact(wait) => exact(wait),
+        ObservedWait::AtMost(wait) => format!("at most {}", upper_bound(wait)),
     }
 }
 
@@ -81,6 +106,16 @@ mod tests {
         assert_eq!(shown(exact), "8 ms | 999 ms | 1.02 s | 2.00 s | 12.3 s | 5 min");
         assert_eq!(shown(short), "8 ms | 0.9 s | 1.0 s | 2.0 s | 12 s | 5 min");
         assert_eq!(shown(round), "8 ms | 999 ms | 1.02 s | 2 s | 12 s | 5 min");
+    }
+
+    #[test]
+    fn an_upper_bound_is_rounded_up() {
+        let lengths =
+            [8, 999, 1_021, 1_030, 9_991, 12_301, 100_001, 119_001, 120_001, 7_140_001].map(Duration::from_millis);
+        let shown = lengths.map(|length| observed(ObservedWait::AtMost(length)));
+        let wanted = ["8 ms", "999 ms", "1.03 s", "1.03 s", "10.0 s", "12.4 s", "101 s", "2 min", "3 min", "2 h"];
+        assert_eq!(shown, wanted.map(|bound| format!("at most {bound}")));
+        assert_eq!(observed(ObservedWait::Exact(Duration::from_millis(1_029))), "1.02 s");
     }
 
     #[test]

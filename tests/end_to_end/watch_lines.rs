@@ -4,6 +4,7 @@ use std::{
     collections::HashSet,
     io::{BufRead, BufReader, Read},
     process::{Child, ChildStdout, Stdio},
+    time::Duration,
 };
 
 use idempotence::{
@@ -20,10 +21,20 @@ use crate::{
     watched::{Execution, Shop, described_when, history_length, status, terminate, workflow_task_fails},
 };
 
+/// A `watch` process, which is killed on drop.
+struct WatchProcess(Child);
+
+impl Drop for WatchProcess {
+    fn drop(&mut self) {
+        let _ended_before = self.0.kill();
+        let _reaped_before = self.0.wait();
+    }
+}
+
 /// A `watch` process that prints lines.
 struct Lines<'a> {
     shop: &'a Shop,
-    child: Child,
+    process: WatchProcess,
     output: BufReader<ChildStdout>,
     /// The printed lines, without times and ids.
     story: Vec<String>,
@@ -36,7 +47,8 @@ impl<'a> Lines<'a> {
         let mut command = shop.watch(&[&execution.id, "--plain", "--record", &format!("{}.jsonl", execution.id)]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let mut lines = Self { shop, child, output, story: Vec::new(), id: execution.id.clone() };
+        let process = WatchProcess(child);
+        let mut lines = Self { shop, process, output, story: Vec::new(), id: execution.id.clone() };
         lines.next();
         lines
     }
@@ -60,7 +72,7 @@ impl<'a> Lines<'a> {
         let mut rest = String::new();
         self.output.read_to_string(&mut rest).unwrap();
         self.story.extend(rest.lines().map(|line| masked(line, self.shop, &self.id)));
-        let code = self.child.wait().unwrap().code();
+        let code = self.process.0.wait().unwrap().code();
         let recording = format!("{}.jsonl", self.id);
         let output = program(self.shop.sandbox.folder.path()).args(["replay", &recording, "--plain"]).output().unwrap();
         let (lines, problem) = text(&output);
@@ -72,7 +84,7 @@ impl<'a> Lines<'a> {
 }
 
 /// Returns a line without its time, run id and status, and without the duration of a failed attempt. `ID` replaces the
-/// execution's id, and `QUEUE`, `CLIENT` and `TIME` what differs too.
+/// execution's id, and `QUEUE`, `CLIENT` and `TIME` what differs too. The wait before an attempt stays.
 fn masked(line: &str, shop: &Shop, id: &str) -> String {
     let text = line.split_once(" s  ").map_or(line, |(_, text)| text);
     let text = text.replace(id, "ID").replace(&shop.sandbox.queue, "QUEUE");
@@ -110,14 +122,65 @@ fn without_times(text: &str) -> String {
     masked.join(" ")
 }
 
+/// The wait before an attempt: the activity and the attempt, the wait as text, and the planned wait.
+fn observed_wait(line: &str) -> Option<(String, String, String)> {
+    let (attempt, wait) = line.split_once(" started after ").or_else(|| line.split_once(" failed, backoff "))?;
+    let (wait, planned) = wait.strip_prefix("at most ").unwrap_or(wait).split_once(" (")?;
+    Some((attempt.to_owned(), wait.to_owned(), planned.split(')').next()?.to_owned()))
+}
+
+/// The same of a line that announces an attempt.
+fn announced_wait(line: &str) -> Option<(String, String, String)> {
+    let (attempt, wait) = line.split_once(" due in ")?;
+    let (wait, planned) = wait.split_once(" (")?;
+    Some((attempt.to_owned(), wait.to_owned(), planned.trim_end_matches(')').to_owned()))
+}
+
+/// Returns a printed duration.
+fn duration(text: &str) -> Duration {
+    let (number, unit) = text.split_once(' ').unwrap();
+    let number: f64 = number.parse().unwrap();
+    Duration::from_secs_f64(match unit {
+        "ms" => number / 1_000.0,
+        "s" => number,
+        other => panic!("{other}"),
+    })
+}
+
+/// Asserts that the real wait before each announced attempt is printed once, beside the planned one, and is not shorter.
+#[track_caller]
+fn assert_waits(story: &[String]) {
+    let sorted = |wait: fn(&str) -> Option<(String, String, String)>| {
+        let mut waits: Vec<_> = story.iter().filter_map(|line| wait(line)).collect();
+        waits.sort();
+        waits
+    };
+    let (observed, announced) = (sorted(observed_wait), sorted(announced_wait));
+    assert_eq!(observed.len(), announced.len(), "{story:#?}");
+    for ((attempt, real, by), (announced, wait, planned)) in observed.iter().zip(&announced) {
+        assert_eq!((attempt, by), (announced, planned), "{story:#?}");
+        // A timer may fire within its precision.
+        assert!(duration(real) + Duration::from_millis(10) >= duration(wait), "{attempt}: {real} < {wait}");
+    }
+}
+
+/// Returns a line without the wait before its attempt, which is on another line if the start was observed.
+fn without_wait(line: &str) -> String {
+    match line.split_once(", backoff ").and_then(|(before, wait)| Some((before, wait.split_once(')')?.1))) {
+        Some((attempt, failure)) => format!("{attempt}{failure}"),
+        None => line.to_owned(),
+    }
+}
+
 /// Asserts what a story consists of. Some things depend on the time of a poll: whether a short attempt is seen while it runs,
 /// so starts of attempts are left out, and whether an attempt is seen before its history is read. The order of events of
 /// different activities depends on the speed of the worker.
 #[track_caller]
 fn assert_story(story: &[String], wanted: &[String]) {
+    assert_waits(story);
     let is_start = |line: &&String| line.contains("  attempt ") && line.contains(" started");
     let sorted = |lines: &[String]| {
-        let mut lines: Vec<_> = lines.iter().filter(|line| !is_start(line)).cloned().collect();
+        let mut lines: Vec<_> = lines.iter().filter(|line| !is_start(line)).map(|line| without_wait(line)).collect();
         let last = lines.len().saturating_sub(1);
         if let Some(between) = lines.get_mut(1..last) {
             between.sort_by_key(|line| {
@@ -259,19 +322,18 @@ async fn a_list_of_many_executions_says_that_it_follows_the_first() {
     let link = shop.sandbox.link().await;
     let baskets = shop.start_many("waits-for-signal", 200);
     let mut command = shop.watch(&["--plain", "--task-queue", &shop.sandbox.queue]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let notices = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let mut watch = WatchProcess(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let notices = BufReader::new(watch.0.stderr.take().unwrap()).lines().map(Result::unwrap);
     let wanted = "following 8 executions, and more are open; name one, or narrow the list with --query";
     assert!(notices.into_iter().any(|line| line.ends_with(wanted)));
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let lines = BufReader::new(watch.0.stdout.take().unwrap()).lines().map(Result::unwrap);
     let workflow = |line: String| {
         let text = line.split_once(" s  ").map_or(line.as_str(), |(_, text)| text);
         text.split("  ").next().unwrap_or_default().to_owned()
     };
     let found: HashSet<_> = lines.take(8).map(workflow).collect();
     assert_eq!(found.len(), 8, "{found:?}");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    drop(watch);
     for basket in baskets {
         terminate(&link, &basket.id).await;
     }
@@ -314,8 +376,8 @@ fn a_replay_of_a_list_prints_each_execution_that_was_followed() {
     let execution = shop.start("retries");
     let query = format!("WorkflowId = '{}'", execution.id);
     let mut command = shop.watch(&["--plain", "--query", &query, "--record", "list.jsonl"]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut watch = WatchProcess(command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap());
+    let lines = BufReader::new(watch.0.stdout.take().unwrap()).lines().map(Result::unwrap);
     let (mut story, end) = (Vec::new(), format!("{0}  {0} completed", execution.id));
     for line in lines {
         story.push(line.split_once(" s  ").unwrap().1.to_owned());
@@ -323,8 +385,7 @@ fn a_replay_of_a_list_prints_each_execution_that_was_followed() {
             break;
         }
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    drop(watch);
     let output = program(shop.sandbox.folder.path()).args(["replay", "list.jsonl", "--plain"]).output().unwrap();
     let (lines, problem) = text(&output);
     assert!(story.len() > 5 && output.status.success(), "{problem}");

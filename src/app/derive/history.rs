@@ -10,6 +10,7 @@ use crate::{
             activity_attempts::{ActivityAttempts, AttemptView},
             attempt::{AttemptFacts, AttemptState, Failure},
             execution::Execution,
+            observed_wait::ObservedWait,
         },
         watch::{Item, ItemKind, Lane, Signals},
     },
@@ -79,8 +80,8 @@ pub enum SegmentKind<'a> {
     },
     /// Between two attempts.
     Wait {
-        /// Time that it took, if both ends are known.
-        real: Option<Duration>,
+        /// Time that it took, as far as it was observed.
+        real: Option<ObservedWait>,
         /// Wait of the retry policy, or the one that the failure requests; `None` if neither applies.
         policy: Option<Duration>,
         /// The failure requests it with a `next_retry_delay`.
@@ -305,9 +306,16 @@ impl<'a> View<'a, '_> {
     }
 
     fn wait(&self, before: &Segment<'a>, next: &AttemptView<'_>, begin: u64) -> Option<Segment<'a>> {
-        let SegmentKind::Attempt { seen, exact, .. } = before.kind else { return None };
+        let SegmentKind::Attempt { seen, exact, late, .. } = before.kind else { return None };
         let from = before.to.0;
-        let real = (exact && known_begin(next).is_some()).then(|| Duration::from_millis(begin.saturating_sub(from)));
+        let record = self.activity.activity_record();
+        let options = record.and_then(|record| record.options.as_ref());
+        // The end of an attempt that was too late is not the beginning of the wait.
+        let observed = late.is_none().then(|| ObservedWait::between(&seen, next, options)).flatten();
+        // The timeouts of orders are this program's own.
+        let is_computed = self.waits.is_some() && exact && known_begin(next).is_some();
+        let computed = || ObservedWait::Exact(Duration::from_millis(begin.saturating_sub(from)));
+        let real = if is_computed { Some(computed()) } else { observed };
         let policy = self.wait_after(&seen).filter(|_| next.round == seen.round);
         let requested = Self::requested(&seen).is_some();
         (begin > from).then(|| segment(from, begin, SegmentKind::Wait { real, policy, requested, due: None }))

@@ -9,6 +9,7 @@ pub(super) mod description;
 pub(super) mod execution;
 pub(super) mod ingest;
 mod journal;
+pub(super) mod observed_wait;
 pub(super) mod poll_schedule;
 pub(super) mod progress;
 mod replacement;

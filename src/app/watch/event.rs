@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use serde::Serialize;
 
 use crate::{
-    app::orders::attempt::Failure,
+    app::orders::{attempt::Failure, observed_wait::ObservedWait},
     domain::{
         ActivityOptions, ExecutionStatus, FailureCause, FailureReport, ItemEnd, PayloadContent, PendingState,
         UnixMillis, millis,
@@ -74,9 +74,9 @@ pub enum WatchEventKind {
         /// The attempt.
         #[serde(flatten)]
         attempt: AttemptNumber,
-        /// Time since the end of the attempt before, if both are known.
-        #[serde(rename = "waited_ms", skip_serializing_if = "Option::is_none", with = "millis::optional")]
-        waited: Option<Duration>,
+        /// The wait before it, as far as it was observed.
+        #[serde(flatten)]
+        waited: Option<ObservedWait>,
         /// The wait that the retry policy, or the failure, asks for.
         #[serde(flatten)]
         planned: Option<PlannedWait>,
@@ -92,6 +92,9 @@ pub enum WatchEventKind {
         /// Its duration, if its start and end are known.
         #[serde(rename = "took_ms", skip_serializing_if = "Option::is_none", with = "millis::optional")]
         took: Option<Duration>,
+        /// The wait before it, if its start was not observed.
+        #[serde(flatten)]
+        wait: Option<AttemptWait>,
         /// What is certain about its effect.
         certainty: Certainty,
         /// The value of the timeout that expired, if it is known.
@@ -214,6 +217,17 @@ pub enum WatchEventKind {
         #[serde(skip_serializing_if = "Option::is_none")]
         next_run: Option<String>,
     },
+}
+
+/// The wait before an attempt whose start was not observed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct AttemptWait {
+    /// As far as it was observed.
+    #[serde(flatten)]
+    pub observed: ObservedWait,
+    /// The wait that the retry policy, or the failure, asks for.
+    #[serde(flatten)]
+    pub planned: Option<PlannedWait>,
 }
 
 /// The wait before an attempt, as it was planned.

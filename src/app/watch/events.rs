@@ -11,13 +11,14 @@ use crate::{
         activity_attempts::{ActivityAttempts, AttemptView},
         attempt::{AttemptFacts, AttemptState, Failure},
         attempt_id::AttemptId,
+        observed_wait::ObservedWait,
     },
     domain::{ActivityKey, PendingActivity, PendingState, TimeoutKind, UnixMillis},
 };
 
 use super::{
     advice::{Certainty, RetriesEnded},
-    event::{ActivityName, AttemptNumber, PlannedWait, WatchEvent, WatchEventKind},
+    event::{ActivityName, AttemptNumber, AttemptWait, PlannedWait, WatchEvent, WatchEventKind},
     items::{Item, ItemKind},
     watched::{Lane, Watched},
 };
@@ -257,6 +258,18 @@ impl Changes<'_, '_> {
         failure.and_then(Failure::next_retry_delay).map(PlannedWait::Requested).or_else(by_policy)
     }
 
+    /// The wait between two attempts, as far as it was observed, and as it was planned. None after a reset.
+    fn wait(
+        &self,
+        seen: &AttemptView<'_>,
+        before: Option<&AttemptView<'_>>,
+    ) -> (Option<ObservedWait>, Option<PlannedWait>) {
+        let Some(before) = before.filter(|before| before.round == seen.round) else { return (None, None) };
+        let record = self.activity.activity_record();
+        let options = record.and_then(|record| record.options.as_ref());
+        (ObservedWait::between(before, seen, options), self.planned_after(before))
+    }
+
     fn not_observed(&mut self, unseen: Option<(u32, u32)>, next: &AttemptView<'_>) {
         if let Some((first, last)) = unseen {
             let known = next.facts.and_then(first_known_time);
@@ -275,10 +288,8 @@ impl Changes<'_, '_> {
     ) {
         let (id, facts) = (seen.id(), seen.facts);
         let (begun, ended) = (facts.and_then(AttemptFacts::begun), facts.and_then(AttemptFacts::ended));
+        let (waited, planned) = self.wait(seen, before);
         if let Some(at) = begun.filter(|_| Some(id) > reported.started) {
-            let before = before.filter(|before| before.round == seen.round);
-            let waited = before.and_then(|before| Some(at.since(before.facts?.ended()?)));
-            let planned = before.and_then(|before| self.planned_after(before));
             let (activity, attempt) = (self.name(), self.number(id));
             self.found.push((at, WatchEventKind::AttemptStarted { activity, attempt, waited, planned }));
             reported.started = Some(id);
@@ -292,10 +303,13 @@ impl Changes<'_, '_> {
             (AttemptState::Done, _) => None,
             (_, Some(failure)) => {
                 let took = facts.and_then(AttemptFacts::duration);
+                // With an observed start, the wait was reported before.
+                let waited = waited.filter(|_| Some(id) > reported.started);
+                let wait = waited.map(|observed| AttemptWait { observed, planned });
                 let certainty = Certainty::of(&failure.code, &failure.causes);
                 let limit = self.limit(&failure.code, failure.timeout());
                 let failure = failure.into();
-                Some(WatchEventKind::AttemptFailed { activity, attempt, took, certainty, limit, failure })
+                Some(WatchEventKind::AttemptFailed { activity, attempt, took, wait, certainty, limit, failure })
             }
             (_, None) if waits_for_end => return,
             (_, None) => Some(WatchEventKind::AttemptEnded { activity, attempt }),
@@ -422,7 +436,7 @@ mod tests {
         let second = finder.find(&watched, UnixMillis(2_300));
         let WatchEventKind::AttemptStarted { waited, planned, .. } = &second[0].kind else { panic!("{second:?}") };
         let by_policy = PlannedWait::Policy(Duration::from_secs(1));
-        assert_eq!((*waited, *planned), (Some(Duration::from_millis(1_010)), Some(by_policy)));
+        assert_eq!((*waited, *planned), (Some(ObservedWait::Exact(Duration::from_millis(1_010))), Some(by_policy)));
         let started = EventKind::ActivityStarted { scheduled: 5, attempt: 2, worker: "w".into(), failure: None };
         let ended = EventKind::ActivityEnded { scheduled: 5, end: ItemEnd::Completed { result: Vec::new() } };
         let over = EventKind::Ended { end: ItemEnd::Completed { result: Vec::new() }, next_run: None };
@@ -431,6 +445,32 @@ mod tests {
         let rest = finder.find(&watched, UnixMillis(2_500));
         assert_eq!(shown(&rest), ["2400 activity-ended", "2410 ended"]);
         assert!(finder.has_ended() && watched.is_complete());
+    }
+
+    #[test]
+    fn the_failure_of_an_attempt_whose_start_was_not_observed_bounds_the_wait_before_it() {
+        let mut watched = Watched::new(run(), UnixMillis(900));
+        let mut finder = EventFinder::default();
+        watched.on_history(HistoryPage { events: vec![scheduled()], more: false });
+        for (at, pending) in
+            [(1_300, waiting(2, 1_200, 2_200)), (2_300, waiting(3, 2_215, 4_215)), (4_300, running(3, 4_220))]
+        {
+            watched.on_report(report(at, vec![foreign("charge", "5", pending)], None));
+        }
+        let found = finder.find(&watched, UnixMillis(4_300));
+        let waits = found.iter().map(|event| serde_json::to_value(event).unwrap()).filter_map(|event| {
+            let wait = |key: &str| event.get(key).map(|wait| format!("{key} {wait}"));
+            let waited = wait("waited_ms").or_else(|| wait("waited_at_most_ms"))?;
+            Some(format!("{} {} {waited} {}", event["event"], event["attempt"], wait("policy_ms")?))
+        });
+        assert_eq!(
+            waits.collect::<Vec<_>>(),
+            [
+                r#""attempt-failed" 2 waited_at_most_ms 1015 policy_ms 1000"#,
+                r#""attempt-started" 3 waited_ms 2005 policy_ms 2000"#
+            ],
+            "{found:?}"
+        );
     }
 
     #[test]

@@ -40,7 +40,7 @@ use schedule::Schedule;
 
 pub use advice::{Certainty, RetriesEnded, RetryWarning, latest_failure, retry_warnings};
 pub use edited::{LineProblem, options_line, parse_options, parse_signal};
-pub use event::{ActivityName, AttemptFailure, AttemptNumber, PlannedWait, WatchEvent, WatchEventKind};
+pub use event::{ActivityName, AttemptFailure, AttemptNumber, AttemptWait, PlannedWait, WatchEvent, WatchEventKind};
 pub use events::EventFinder;
 pub use items::{Item, ItemKind, Items, Signals};
 pub use list::{ExecutionList, ExecutionRow, PAGE_ROWS, RowAttempts, Sort, Urgency};

@@ -229,17 +229,20 @@ pub(in crate::commands) fn sentence(event: &WatchEvent) -> String {
             format!("{lanes} earlier activities, timers and other parts of the history are not kept")
         }
         Kind::AttemptStarted { activity, attempt, waited, planned } => {
-            let waited = waited.map_or_else(String::new, |waited| format!(" after {}", times::exact(waited)));
+            let waited = waited.map_or_else(String::new, |waited| format!(" after {}", times::observed(waited)));
             let planned = planned.filter(|_| !waited.is_empty());
             format!("{activity}  {attempt} started{waited}{}", planned_wait(planned))
         }
-        Kind::AttemptFailed { activity, attempt, took, certainty, limit, failure } => {
+        Kind::AttemptFailed { activity, attempt, took, wait, certainty, limit, failure } => {
             let took = took.map_or_else(String::new, |took| format!(" after {}", times::exact(took)));
+            let wait = wait.map_or_else(String::new, |wait| {
+                format!(", backoff {}{}", times::observed(wait.observed), planned_wait(wait.planned))
+            });
             let retry = if failure.retryable { "" } else { " (not retryable)" };
             let certainty = certainty.label().map_or_else(String::new, |label| format!(" [{label}]"));
             let message = in_time(expired_timeout(&failure.causes), *limit, &failure.message);
             let reason = coded(&failure.code, &message);
-            format!("{activity}  {attempt} failed{took}: {reason}{retry}{certainty}")
+            format!("{activity}  {attempt} failed{took}{wait}: {reason}{retry}{certainty}")
         }
         Kind::AttemptEnded { activity, attempt } => format!("{activity}  {attempt} ended; its result is not known"),
         Kind::Waiting { activity, attempt, wait, planned, .. } => {

@@ -227,7 +227,7 @@ impl Rows<'_> {
                 let by = if requested { NEXT_RETRY_DELAY } else { "policy" };
                 let policy = policy
                     .map_or_else(|| ", then reset".to_owned(), |policy| format!(" ({by}: {})", times::round(policy)));
-                Some(self.between(&format!("backoff {}{policy}", times::exact(real))))
+                Some(self.between(&format!("backoff {}{policy}", times::observed(real))))
             }
             SegmentKind::Queue { open } if segment.duration() >= LEAST_QUEUE => {
                 let took = times::exact(segment.duration());

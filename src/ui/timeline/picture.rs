@@ -6,8 +6,8 @@ use ratatui::text::{Line, Span as Words};
 
 use crate::{
     app::{
-        App, AttemptState, AttemptView, Execution, Item, ItemKind, Lane, Picture, SegmentKind, Span, Timeline, Window,
-        timeline,
+        App, AttemptState, AttemptView, Execution, Item, ItemKind, Lane, ObservedWait, Picture, SegmentKind, Span,
+        Timeline, Window, timeline,
     },
     domain::{Activity, UnixMillis},
     text::{column, truncate},
@@ -132,7 +132,7 @@ fn line(canvas: &mut Canvas, span: &Span<'_>) {
         SegmentKind::Attempt { seen, late, .. } if is_silent(&seen, late) => ('╌', mark_of(&seen, late).style),
         SegmentKind::Attempt { seen, .. } => ('━', glyphs::of_attempt(&seen).style),
         SegmentKind::Wait { due: Some(_), .. } => ('─', theme::PLAIN),
-        SegmentKind::Wait { real: Some(_), .. } if !span.compressed => ('─', theme::FAINT),
+        SegmentKind::Wait { real: Some(ObservedWait::Exact(_)), .. } if !span.compressed => ('─', theme::FAINT),
         SegmentKind::Wait { .. } => ('╌', theme::FAINT),
         SegmentKind::Queue { .. } => ('┄', theme::FAINT),
         SegmentKind::Item { item, .. } if is_timer(item) => ('─', theme::PLAIN),
@@ -278,7 +278,7 @@ fn texts(app: &App, span: &Span<'_>) -> (Vec<String>, bool) {
             (vec![format!(" {} ", times::round(policy))], false)
         }
         SegmentKind::Wait { due: Some(due), .. } => (vec![format!(" {} ", countdown(due))], true),
-        SegmentKind::Attempt { exact: true, .. } | SegmentKind::Wait { real: Some(_), .. } => {
+        SegmentKind::Attempt { exact: true, .. } | SegmentKind::Wait { real: Some(ObservedWait::Exact(_)), .. } => {
             (vec![format!(" {took} ")], false)
         }
         SegmentKind::Item { item: Item { kind: ItemKind::Timer { due, .. }, .. }, open: true } => {

@@ -230,6 +230,24 @@ fn attempts_before_the_first_look_are_not_invented() {
 }
 
 #[test]
+fn the_wait_before_an_attempt_whose_start_was_not_observed_has_an_upper_bound() {
+    let mut scene = Watching::execution();
+    scene.started();
+    scene.schedule("charge_card", "5", options());
+    for (next, wait) in [(2, 1_000), (3, 2_000), (4, 4_000)] {
+        let mut waiting = scene.waiting("charge_card", "5", next, 12, wait);
+        waiting.pending.started = None;
+        scene.report(vec![waiting]);
+        scene.wait(wait + 15);
+    }
+    scene.report(vec![scene.running("charge_card", "5", 4, 0)]);
+    let shown = frame(&scene.app, 80, 24);
+    for wait in ["at most 1.02 s (policy: 1 s)", "at most 2.02 s (policy: 2 s)", "4.01 s (policy: 4 s)"] {
+        find(&shown, &format!("    backoff {wait}"));
+    }
+}
+
+#[test]
 fn a_pause_shows_who_and_why_and_no_countdown() {
     assert_all_find(&paused(), &["charge_card #4 is paused by ada@ops 9 s ago: the bank is"]);
     let shown = text(&frame(&paused().app, 80, 24));
