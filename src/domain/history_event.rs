@@ -173,6 +173,9 @@ pub enum EventKind {
     UpdateAccepted {
         /// Its name.
         name: String,
+        /// Its arguments.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        input: Vec<PayloadContent>,
     },
     /// An update was completed.
     UpdateEnded {

@@ -184,7 +184,8 @@ impl Seen {
         match kind {
             EventKind::Started { input, .. }
             | EventKind::ActivityScheduled { input, .. }
-            | EventKind::Signaled { input, .. } => self.see_payloads(input),
+            | EventKind::Signaled { input, .. }
+            | EventKind::UpdateAccepted { input, .. } => self.see_payloads(input),
             EventKind::TaskFailed { failure, .. } | EventKind::ActivityStarted { failure: Some(failure), .. } => {
                 self.see_failure(failure);
             }
@@ -204,7 +205,6 @@ impl Seen {
             | EventKind::ChildStarted { .. }
             | EventKind::NexusScheduled { .. }
             | EventKind::NexusStarted { .. }
-            | EventKind::UpdateAccepted { .. }
             | EventKind::CancelRequested { .. }
             | EventKind::Other { .. } => {}
         }

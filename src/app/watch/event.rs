@@ -160,6 +160,12 @@ pub enum WatchEventKind {
         item: &'static str,
         /// Its name.
         name: String,
+        /// The arguments of a signal or an update.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        input: Option<Vec<PayloadContent>>,
+        /// The identity of the sender of a signal.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        from: Option<String>,
         /// When a timer fires.
         #[serde(skip_serializing_if = "Option::is_none")]
         due: Option<UnixMillis>,

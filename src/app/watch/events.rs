@@ -107,9 +107,7 @@ impl EventFinder {
             let is_new = !self.items.contains_key(&item.event);
             let has_duration = !matches!(item.kind, ItemKind::Signal { .. } | ItemKind::CancelRequest { .. });
             if is_new {
-                let due = if let ItemKind::Timer { due, .. } = item.kind { Some(due) } else { None };
-                let began = WatchEventKind::ItemBegan { item: kind, name: name.clone(), due };
-                found.push((item.from, began));
+                found.push((item.from, began(item, kind, name.clone())));
             }
             let reported = self.items.entry(item.event).or_default();
             if let Some((attempt, failure, pending)) =
@@ -162,11 +160,23 @@ fn named(item: &Item) -> (&'static str, String) {
         ItemKind::Timer { id, .. } => ("timer", id.clone()),
         ItemKind::Child { workflow, workflow_type, .. } => ("child workflow", format!("{workflow_type} {workflow}")),
         ItemKind::Nexus { operation, .. } => ("Nexus operation", operation.clone()),
-        ItemKind::Signal { name, from, .. } if from.is_empty() => ("signal", name.clone()),
-        ItemKind::Signal { name, from, .. } => ("signal", format!("{name} from {from}")),
-        ItemKind::Update { name } => ("update", name.clone()),
+        ItemKind::Signal { name, .. } => ("signal", name.clone()),
+        ItemKind::Update { name, .. } => ("update", name.clone()),
         ItemKind::CancelRequest { cause } => ("cancel request", cause.clone()),
     }
+}
+
+/// The beginning of an item with this kind and name.
+fn began(began: &Item, item: &'static str, name: String) -> WatchEventKind {
+    let (input, from, due) = match &began.kind {
+        ItemKind::Signal { input, from, .. } => {
+            (Some(input.clone()), Some(from.clone()).filter(|from| !from.is_empty()), None)
+        }
+        ItemKind::Update { input, .. } => (Some(input.clone()), None, None),
+        ItemKind::Timer { due, .. } => (None, None, Some(*due)),
+        _ => (None, None, None),
+    };
+    WatchEventKind::ItemBegan { item, name, input, from, due }
 }
 
 /// Finds what has changed in one activity.

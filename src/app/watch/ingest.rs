@@ -198,7 +198,9 @@ fn event_kind(kind: EventKind) -> EventKind {
         EventKind::Signaled { name: signal, input, from } => {
             EventKind::Signaled { name: name(&signal), input: payloads(input), from: name(&from) }
         }
-        EventKind::UpdateAccepted { name: update } => EventKind::UpdateAccepted { name: name(&update) },
+        EventKind::UpdateAccepted { name: update, input } => {
+            EventKind::UpdateAccepted { name: name(&update), input: payloads(input) }
+        }
         EventKind::UpdateEnded { accepted, end: how } => EventKind::UpdateEnded { accepted, end: end(how) },
         EventKind::CancelRequested { cause } => EventKind::CancelRequested { cause: text(&cause) },
         EventKind::Ended { end: how, next_run } => {

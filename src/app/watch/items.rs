@@ -70,6 +70,8 @@ pub enum ItemKind {
     Update {
         /// Its name.
         name: String,
+        /// Its arguments.
+        input: Vec<PayloadContent>,
     },
     /// A request for the cancellation of the execution.
     CancelRequest {
@@ -95,7 +97,7 @@ impl Item {
             ItemKind::Timer { .. } => "timer",
             ItemKind::Child { workflow_type, .. } => workflow_type,
             ItemKind::Nexus { operation, .. } => operation,
-            ItemKind::Signal { name, .. } | ItemKind::Update { name } => name,
+            ItemKind::Signal { name, .. } | ItemKind::Update { name, .. } => name,
             ItemKind::CancelRequest { .. } => "cancel request",
         }
     }
@@ -224,8 +226,8 @@ impl Items {
                 let kind = ItemKind::Signal { name, input, from };
                 self.signals.add(Item { event: id, kind, from: at, end: Some((at, completed())) });
             }
-            EventKind::UpdateAccepted { name } => {
-                self.add(Item { event: id, kind: ItemKind::Update { name }, from: at, end: None });
+            EventKind::UpdateAccepted { name, input } => {
+                self.add(Item { event: id, kind: ItemKind::Update { name, input }, from: at, end: None });
             }
             EventKind::CancelRequested { cause } => {
                 let kind = ItemKind::CancelRequest { cause };

@@ -259,10 +259,12 @@ pub(in crate::commands) fn sentence(event: &WatchEvent) -> String {
             let why = retries_ended.map_or_else(String::new, |why| format!(": {}", why.text()));
             format!("{activity}  {} after {attempts}{why}", ended(&end))
         }
-        Kind::ItemBegan { item, name, due } => {
+        Kind::ItemBegan { item, name, input, from, due } => {
+            let input = input.as_ref().map_or_else(String::new, |input| format!("({})", values(input)));
+            let from = from.as_ref().map_or_else(String::new, |from| format!(" from {from}"));
             let due = due.map(|due| due.since(event.at));
             let due = due.map_or_else(String::new, |due| format!(", fires in {}", times::exact(due)));
-            format!("{item} {name}{due}")
+            format!("{item} {name}{input}{from}{due}")
         }
         Kind::ItemAttemptFailed { item, name, attempt, due, failure } => {
             let reason = coded(&failure.code, &failure.message);

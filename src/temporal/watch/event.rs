@@ -59,7 +59,10 @@ fn execution_event(codec: Option<&Codec>, attributes: &Attributes) -> Option<Eve
         },
         Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(event) => {
             let input = event.accepted_request.as_ref().and_then(|request| request.input.as_ref());
-            EventKind::UpdateAccepted { name: input.map(|input| name(&input.name)).unwrap_or_default() }
+            EventKind::UpdateAccepted {
+                name: input.map(|input| name(&input.name)).unwrap_or_default(),
+                input: contents(codec, input.and_then(|input| input.args.as_ref())),
+            }
         }
         Attributes::WorkflowExecutionUpdateCompletedEventAttributes(event) => {
             EventKind::UpdateEnded { accepted: unsigned(event.accepted_event_id), end: update_end(codec, event) }
@@ -537,13 +540,13 @@ mod tests {
         let signaled =
             EventKind::Signaled { name: "go".to_owned(), input: vec![PayloadContent::Null], from: "cli".to_owned() };
         assert_eq!(kind(Attributes::WorkflowExecutionSignaledEventAttributes(event)), signaled);
-        let input = Input { name: "set".to_owned(), ..Default::default() };
+        let input = Input { name: "set".to_owned(), args: null(), ..Default::default() };
         let event = WorkflowExecutionUpdateAcceptedEventAttributes {
             accepted_request: Some(Request { input: Some(input), ..Default::default() }),
             ..Default::default()
         };
         let accepted = kind(Attributes::WorkflowExecutionUpdateAcceptedEventAttributes(event));
-        assert_eq!(accepted, EventKind::UpdateAccepted { name: "set".to_owned() });
+        assert_eq!(accepted, EventKind::UpdateAccepted { name: "set".to_owned(), input: vec![PayloadContent::Null] });
         let event = WorkflowExecutionUpdateCompletedEventAttributes {
             accepted_event_id: 5,
             outcome: boom().map(|failure| Outcome { value: Some(outcome::Value::Failure(failure)) }),

@@ -270,7 +270,7 @@ fn of_item(app: &App, item: &Item, width: usize) -> Vec<Line<'static>> {
         ItemKind::CancelRequest { cause } if !cause.is_empty() => say("reason", cause),
         _ => {}
     }
-    if let ItemKind::Signal { input, .. } = &item.kind {
+    if let ItemKind::Signal { input, .. } | ItemKind::Update { input, .. } = &item.kind {
         lines.extend(payloads("input", input, width));
     }
     match &item.end {

@@ -241,7 +241,7 @@ fn parts(lane: Lane<'_>) -> (String, String) {
             ItemKind::Child { workflow_type, .. } => (format!("child {workflow_type}"), String::new()),
             ItemKind::Nexus { operation, .. } => (format!("nexus {operation}"), String::new()),
             ItemKind::Signal { name, .. } => (format!("signal {name}"), String::new()),
-            ItemKind::Update { name } => (format!("update {name}"), String::new()),
+            ItemKind::Update { name, .. } => (format!("update {name}"), String::new()),
             ItemKind::CancelRequest { .. } => ("cancel request".to_owned(), String::new()),
         },
     }

@@ -321,7 +321,7 @@ pub fn items() -> Watching {
     scene.wait(1_000);
     let signal = |name: &str| EventKind::Signaled { name: name.into(), input: vec![json("true")], from: "cli".into() };
     scene.event(signal("approve"));
-    scene.event(EventKind::UpdateAccepted { name: "set_address".into() });
+    scene.event(EventKind::UpdateAccepted { name: "set_address".into(), input: vec![json("\"Kai 7\"")] });
     scene.wait(1_200);
     scene.event(EventKind::ChildEnded { initiated: 4, end: ItemEnd::Failed(failure("NoCourier", "none is free")) });
     scene.wait(500);
