@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A `watch` process, which is killed on drop.
-struct WatchProcess(Child);
+pub struct WatchProcess(pub Child);
 
 impl Drop for WatchProcess {
     fn drop(&mut self) {

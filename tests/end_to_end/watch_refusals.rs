@@ -1,8 +1,16 @@
 //! `watch` with requests that the server refuses, and with ids and queries that it does not know.
 
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::Stdio,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::{
     proxy::{Refusal, RefusingProxy},
     sandbox::{address, text},
+    watch_lines::WatchProcess,
     watch_screen::{open_at, quit, words},
     watched::{Shop, terminate},
 };
@@ -82,6 +90,40 @@ fn without_the_history_the_attempts_and_the_end_are_still_printed() {
         assert!(lines.ends_with(&format!("{} {end}\n", execution.id)), "{lines}");
         assert!(problem.contains("the history is not read: permission denied: not for this key"), "{problem}");
     }
+}
+
+#[test]
+fn a_list_without_histories_says_so_and_still_prints_the_attempts_and_the_end() {
+    let Some(shop) = Shop::open() else { return };
+    let proxy = RefusingProxy::start(address());
+    proxy.refuse(&["GetWorkflowExecutionHistory"], Refusal::PERMISSION_DENIED);
+    let id = shop.start_with("retries", &["--pace", "1"]).id;
+    let query = format!("WorkflowId = '{id}'");
+    let mut command = shop.watch_at(&proxy.address(), &["--plain", "--query", &query]);
+    let mut watch = WatchProcess(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    let lines = BufReader::new(watch.0.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let end = format!("{id}  {id} completed");
+    let story: Vec<_> = lines.take_while(|line| !line.ends_with(&end)).collect();
+    assert!(story.iter().any(|line| line.contains("  charge_card 1  attempt 3 failed")), "{story:#?}");
+    kill_process(Pid::from_child(&watch.0), Signal::INT).unwrap();
+    assert_eq!(watch.0.wait().unwrap().code(), Some(130));
+    let mut problem = String::new();
+    watch.0.stderr.take().unwrap().read_to_string(&mut problem).unwrap();
+    let notice = format!("{id}: the history is not read: permission denied: not for this key");
+    assert_eq!(problem.matches(&notice).count(), 1, "{problem}");
+}
+
+#[test]
+fn a_list_of_executions_that_the_key_may_not_describe_ends_with_the_reason() {
+    let Some(shop) = Shop::open() else { return };
+    let proxy = RefusingProxy::start(address());
+    proxy.refuse(&[DESCRIBE], Refusal::PERMISSION_DENIED);
+    let id = shop.start_with("timer", &["--pace", "3"]).id;
+    let output = shop.watch_at(&proxy.address(), &["--plain", "--query", &format!("WorkflowId = '{id}'")]).output();
+    let output = output.unwrap();
+    let (lines, problem) = text(&output);
+    assert_eq!((output.status.code(), lines.as_str()), (Some(1), ""), "{problem}");
+    assert!(problem.contains(&format!("{id}: permission denied: not for this key")), "{problem}");
 }
 
 /// The requests without which `watch` cannot go on, with its arguments. `ID` is an execution.

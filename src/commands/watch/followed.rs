@@ -32,6 +32,11 @@ impl Followed {
         self.apps.iter().flat_map(shown_runs)
     }
 
+    /// The state of each execution.
+    pub fn watches(&self) -> impl Iterator<Item = &Watch> {
+        self.apps.iter().filter_map(App::watch)
+    }
+
     /// Number of the executions.
     pub const fn len(&self) -> usize {
         self.apps.len()

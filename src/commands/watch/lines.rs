@@ -1,7 +1,7 @@
 //! Prints the events of executions as they happen: a line for each, or a JSON object. Without a workflow id it follows
 //! the open executions of the list.
 
-use std::{ops::ControlFlow, process::ExitCode, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::ControlFlow, process::ExitCode, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -16,7 +16,7 @@ use crate::{
     },
     commands::{Failure, demo::end_signal, session::MESSAGE_QUEUE_LEN},
     config::Settings,
-    domain::{ActivityOptions, ItemEnd, PayloadContent, PendingState, TimeoutKind, expired_timeout},
+    domain::{ActivityOptions, ItemEnd, PayloadContent, PendingState, Run, TimeoutKind, expired_timeout},
     recording::{Recorded, Recorder},
     runtime::{executor::WatchExecutor, headless},
     ui::times,
@@ -101,11 +101,19 @@ struct Printer {
     finders: EventFinders,
     /// The last printed state of the connection or of the list.
     notice: Option<String>,
+    /// The last printed problem of each execution of the list.
+    problems: BTreeMap<Run, String>,
 }
 
 impl Printer {
     fn new(json: bool, setup: &Options) -> Self {
-        Self { json, namespace: setup.namespace.clone(), finders: EventFinders::default(), notice: None }
+        Self {
+            json,
+            namespace: setup.namespace.clone(),
+            finders: EventFinders::default(),
+            notice: None,
+            problems: BTreeMap::new(),
+        }
     }
 
     fn after(&mut self, message: &Message, core: &Lines) -> ControlFlow<Result<ExitCode, Failure>> {
@@ -120,6 +128,7 @@ impl Printer {
         let is_list = core.is_list();
         if is_list {
             self.list(core)?;
+            self.followed(core)?;
         }
         let now = core.app().shown_now();
         for watched in core.watched() {
@@ -186,6 +195,31 @@ impl Printer {
         ControlFlow::Continue(())
     }
 
+    /// Prints the problems of the executions of the list. Ends if the server refuses to describe all of them.
+    fn followed(&mut self, core: &Lines) -> ControlFlow<Result<ExitCode, Failure>> {
+        let mut known = std::mem::take(&mut self.problems);
+        let (mut refused, mut refusal) = (0, None);
+        for (watch, opened) in core.others.watches().filter_map(|watch| Some((watch, watch.opened()?))) {
+            let Some(text) = watch.explain(&self.namespace).or_else(|| watch.explain_history(&self.namespace)) else {
+                continue;
+            };
+            let text = format!("{}: {text}", opened.target.workflow);
+            if opened.info.is_none() && opened.problem.as_ref().is_some_and(is_refusal) {
+                refused += 1;
+                refusal = Some(text.clone());
+            }
+            let before = known.remove(opened.run());
+            if before.as_ref() != Some(&text) {
+                print::problem(&text);
+            }
+            self.problems.insert(opened.run().clone(), text);
+        }
+        match refusal {
+            Some(text) if refused == core.others.len() => ControlFlow::Break(Err(Failure::Other(text))),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
     /// Prints a sentence about the connection or the list once, on standard error, so that JSON stays JSON.
     fn notice(&mut self, text: &str) {
         if self.notice.as_deref() != Some(text) {
@@ -204,6 +238,11 @@ impl Printer {
         let text = sentence(event);
         print::line(&format!("{:>4}.{:03} s  {execution}{text}", since.as_secs(), since.subsec_millis()));
     }
+}
+
+/// Whether the server would refuse to describe any other execution too.
+const fn is_refusal(problem: &WatchProblem) -> bool {
+    matches!(problem, WatchProblem::NoNamespace { .. } | WatchProblem::Denied { .. } | WatchProblem::Unsupported { .. })
 }
 
 /// Returns the line of an event, in ASCII apart from foreign text, because the encoding of the output is unknown.
