@@ -212,8 +212,7 @@ pub const PICTURES: [Picture; 17] = [
 ── find_courier 1
  #1 ◆ cancelled  Cancelled
  failure     Cancelled (not retryable)
- effect      #1 OUTCOME UNKNOWN: it may still run, or may have taken effect; a
-             retry is safe only if the activity is idempotent
+ effect      #1 REPORTED by its worker; whether it took effect is unknown
  timeouts    start-to-close 10 s, heartbeat 10 s
  retry       after 300 ms, x2 up to 1.2 s, unlimited
  input       {\"count\":3,\"number\":\"cancelled-activity-ID\",\"pace\":0.3}",
@@ -250,6 +249,8 @@ pub const PICTURES: [Picture; 17] = [
 ▌ update rename_item ✓
 ── update rename_item
  state       ✓ completed
+ input       \"cups\"
+             \"mugs\"
  result      [\"tea\",\"mugs\",\"spoons\"]",
     ),
     picture(

@@ -42,9 +42,12 @@ async fn an_execution_shows_each_attempt_with_its_failure_and_the_countdown() {
     let screen = open(&shop, &[&execution.id]);
     screen.wait_for("Backorder");
     let _worker = shop.worker(1);
-    let text = screen.wait_until("two failures and the wait for the third attempt", |text| {
+    let text = screen.wait_until("two failures, the real and the planned wait, and the third attempt", |text| {
         let line = |start: &str, rest: &str| text.lines().any(|line| line.starts_with(start) && line.contains(rest));
-        line(" #1 ", "failed") && line(" #2 ", "failed") && line(" #3 ", " in ")
+        line(" #1 ", "failed")
+            && line("    backoff ", " s (policy: 1 s)")
+            && line(" #2 ", "failed")
+            && line(" #3 ", " in ")
     });
     for part in ["reserve_stock 1", "OutOfStock: no stock for keeps-failing-", "after 1 s, x2 up to 4 s, unlimited"] {
         assert!(text.contains(part), "{part} is not on the screen:\n{text}");

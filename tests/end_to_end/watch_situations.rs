@@ -219,7 +219,7 @@ pub const PARTS: [Situation; 5] = [
         &[("find_courier 1", "start-to-close 10 s; heartbeat 10 s")],
         &[
             "find_courier 1  cancellation requested",
-            "find_courier 1  attempt 1 failed: Cancelled (not retryable) [outcome unknown]",
+            "find_courier 1  attempt 1 failed: Cancelled (not retryable)",
             "find_courier 1  cancelled after 1 attempt",
             "timer 1, fires in TIME",
             "timer 1 fired after TIME",

@@ -104,6 +104,8 @@ pub struct ReportedAttempt {
     pub failure: Option<Failure>,
     /// The history records its success.
     pub succeeded: bool,
+    /// The history records that its worker confirmed its cancellation.
+    pub cancelled: bool,
     /// The identity of its worker.
     pub worker: Option<Box<str>>,
 }
@@ -238,6 +240,8 @@ impl AttemptFacts {
                 reported.failure = Some(Failure::reported(at, failure));
             }
             ItemEnd::Cancelled | ItemEnd::Terminated { .. } => {
+                // The server records this end of an attempt that has started only when its worker reports it.
+                reported.cancelled = *end == ItemEnd::Cancelled;
                 let code = Failure::CANCELLED.to_owned();
                 let message = String::new();
                 reported.failure =
@@ -250,6 +254,12 @@ impl AttemptFacts {
     #[must_use]
     pub fn reported_failure(&self) -> Option<&Failure> {
         self.reported.as_ref()?.failure.as_ref()
+    }
+
+    /// Whether the history records that its worker confirmed its cancellation.
+    #[must_use]
+    pub fn has_confirmed_cancellation(&self) -> bool {
+        self.reported.as_ref().is_some_and(|reported| reported.cancelled)
     }
 
     /// Whether Temporal accepted its success. A success after Temporal gave the attempt up changes nothing.

@@ -20,9 +20,9 @@ use super::watched::Watched;
 pub enum Certainty {
     /// No worker took it.
     NotStarted,
-    /// Its worker reported the failure.
+    /// Its worker reported the failure, or confirmed the cancellation.
     Reported,
-    /// Temporal stopped waiting for it, or cancelled it.
+    /// Temporal stopped waiting for it, or cancelled it without a confirmation of its worker.
     OutcomeUnknown,
 }
 
@@ -45,6 +45,14 @@ impl Certainty {
             | (None, Failure::TIMEOUT | Failure::CANCELLED) => Self::OutcomeUnknown,
             (Some(_) | None, _) => Self::Reported,
         }
+    }
+
+    /// Of an attempt; `None` if it has not failed.
+    #[must_use]
+    pub fn of_attempt(facts: &AttemptFacts) -> Option<Self> {
+        let failure = facts.reported_failure()?;
+        let by_failure = || Self::of(&failure.code, &failure.causes);
+        Some(if facts.has_confirmed_cancellation() { Self::Reported } else { by_failure() })
     }
 
     /// A sentence about the attempt.
@@ -146,6 +154,14 @@ pub fn latest_failure<'a>(watched: &Watched, activity: &'a ActivityAttempts) -> 
     failures(watched, activity).next_back()
 }
 
+/// The same attempt, and what is certain about its effect.
+#[must_use]
+pub fn latest_certainty(watched: &Watched, activity: &ActivityAttempts) -> Option<(AttemptId, Certainty)> {
+    let attempts = watched.execution.attempts_of(activity);
+    let mut certainties = attempts.filter_map(|seen| Some((seen.id(), Certainty::of_attempt(seen.facts?)?)));
+    certainties.next_back()
+}
+
 /// The warnings about an activity that is retried. None after it has ended, or if its options are not known.
 #[must_use]
 pub fn retry_warnings(watched: &Watched, activity: &ActivityAttempts) -> Vec<RetryWarning> {
@@ -241,6 +257,24 @@ mod tests {
         let inner = FailureKind::Timeout(TimeoutKind::StartToClose);
         assert_eq!(certainty("CardDeclined", &[application(), inner]), Certainty::Reported);
         assert!(Certainty::Reported.text().contains("whether it took effect is unknown"));
+    }
+
+    #[test]
+    fn a_cancelled_attempt_no_longer_runs_only_if_the_history_says_that_its_worker_confirmed_it() {
+        let cancelled = |report: &FailureReport, end: Option<ItemEnd>| {
+            let mut facts = AttemptFacts::new(AttemptId::new(1, 1));
+            if let Some(end) = end {
+                facts.on_recorded_end(UnixMillis(9), &end);
+            } else {
+                facts.on_recorded_failure(report, UnixMillis(9));
+            }
+            Certainty::of_attempt(&facts)
+        };
+        let report = report_of(Failure::CANCELLED, &[FailureKind::Cancelled]);
+        assert_eq!(cancelled(&report, Some(ItemEnd::Cancelled)), Some(Certainty::Reported));
+        assert_eq!(cancelled(&report, Some(ItemEnd::Failed(report.clone()))), Some(Certainty::OutcomeUnknown));
+        assert_eq!(cancelled(&report, None), Some(Certainty::OutcomeUnknown));
+        assert_eq!(Certainty::of_attempt(&AttemptFacts::new(AttemptId::new(1, 1))), None);
     }
 
     /// The warnings about an activity that has failed for this reason.

@@ -306,17 +306,16 @@ impl Changes<'_, '_> {
         }
         let at = ended.or_else(|| facts?.reported_failure().map(|failure| failure.at)).unwrap_or(self.now);
         let (activity, attempt) = (self.name(), self.number(id));
-        let failure = facts.and_then(AttemptFacts::reported_failure);
+        let failure = facts.and_then(|facts| facts.reported_failure().zip(Certainty::of_attempt(facts)));
         let kind = match (seen.state, failure) {
             (AttemptState::Running, _) => return,
             // The end of the activity reports it.
             (AttemptState::Done, _) => None,
-            (_, Some(failure)) => {
+            (_, Some((failure, certainty))) => {
                 let took = facts.and_then(AttemptFacts::duration);
                 // With an observed start, the wait was reported before.
                 let waited = waited.filter(|_| Some(id) > reported.started);
                 let wait = waited.map(|observed| AttemptWait { observed, planned });
-                let certainty = Certainty::of(&failure.code, &failure.causes);
                 let limit = self.limit(&failure.code, failure.timeout());
                 let failure = failure.into();
                 Some(WatchEventKind::AttemptFailed { activity, attempt, took, wait, certainty, limit, failure })

@@ -38,7 +38,7 @@ use crate::{
 use lanes::default_lane;
 use schedule::Schedule;
 
-pub use advice::{Certainty, RetriesEnded, RetryWarning, latest_failure, retry_warnings};
+pub use advice::{Certainty, RetriesEnded, RetryWarning, latest_certainty, latest_failure, retry_warnings};
 pub use edited::{LineProblem, options_line, parse_options, parse_signal};
 pub use event::{ActivityName, AttemptFailure, AttemptNumber, AttemptWait, PlannedWait, WatchEvent, WatchEventKind};
 pub use events::EventFinder;

@@ -7,7 +7,7 @@ use ratatui::text::Line;
 use crate::{
     app::{
         ActivityAttempts, ActivityRecord, App, Certainty, Failure, Item, ItemKind, Lane, RetriesEnded, Watched, age,
-        latest_failure, retry_warnings,
+        latest_certainty, latest_failure, retry_warnings,
     },
     domain::{
         ActivityOptions, FailureReport, ItemEnd, PayloadContent, PendingActivity, PendingDetails, PendingState,
@@ -126,8 +126,7 @@ fn state(app: &App, pending: &PendingActivity, details: &PendingDetails, width: 
 /// What is certain about the effect of the latest attempt that has failed, and the warnings about the activity.
 fn advice(watched: &Watched, activity: &ActivityAttempts, width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
-    let of_attempt = latest_failure(watched, activity)
-        .map(|(id, failure)| (format!("{id} "), Certainty::of(&failure.code, &failure.causes)));
+    let of_attempt = latest_certainty(watched, activity).map(|(id, certainty)| (format!("{id} "), certainty));
     let of_end = || {
         let failure = failure_without_attempt(activity)?;
         Some((String::new(), Certainty::of(&failure.code, &failure.causes)))
