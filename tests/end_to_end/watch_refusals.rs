@@ -82,6 +82,7 @@ fn without_the_history_the_attempts_and_the_end_are_still_printed() {
     for (situation, code, end) in [
         ("retries", 0, "completed"),
         ("non-retryable", 1, "FAILED: the reason is in the history, which cannot be read"),
+        ("continue-as-new", 0, "completed"),
     ] {
         let execution = shop.start_with(situation, &["--pace", "1"]);
         let output = shop.watch_at(&proxy.address(), &[&execution.id, "--plain"]).output().unwrap();

@@ -150,6 +150,7 @@ impl Watch {
                         Ok(report) => opened.on_report(*report),
                         Err(problem) => opened.problem = Some(problem),
                     }
+                    return self.follow();
                 }
             }
             WatchNews::History { run, answer } => {
@@ -172,7 +173,9 @@ impl Watch {
         }
         self.lane = None;
         self.schedule.restart();
-        Some(format!("{} continues as run {}", opened.target.workflow, opened.run().run))
+        let run =
+            if opened.run().run.is_empty() { "a new run".to_owned() } else { format!("run {}", opened.run().run) };
+        Some(format!("{} continues as {run}", opened.target.workflow))
     }
 
     /// Opens a run. It stays on the screen even if another run continues it.

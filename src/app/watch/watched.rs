@@ -214,7 +214,9 @@ impl Watched {
     /// The run that continues it. `None` if it does not continue, or has not ended.
     #[must_use]
     pub fn next_run(&self) -> Option<Run> {
-        let run = self.end.as_ref()?.next_run.clone()?;
+        let End { end, next_run, .. } = self.end.as_ref()?;
+        // Only the history has its id; without it, the latest run is taken.
+        let run = next_run.clone().or_else(|| (*end == ItemEnd::ContinuedAsNew).then(String::new))?;
         Some(Run { workflow: self.target.workflow.clone(), run })
     }
 
