@@ -177,6 +177,9 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[code(KeyCode::Enter)], "Enter", Intent::ShowFailure, "the failure; child or next run")
         .within(Scope::Explaining)
         .footer(3, "failure"),
+    binding(&[key('U')], "U", Intent::OpenParent, "open the parent workflow")
+        .within(Scope::Watching)
+        .footer(11, "parent"),
     binding(&[key('n')], "n", Intent::RetryNow, "next attempt now").within(Scope::Watching).footer(4, "now"),
     binding(&[key('p')], "p", Intent::AskPause, "pause / unpause (asks)").within(Scope::Watching).footer(5, "pause"),
     binding(&[key('r')], "r", Intent::AskResetActivity, "reset the attempts (asks)")
@@ -373,6 +376,7 @@ pub const fn repetition(intent: Intent) -> Repetition {
         | Intent::AskTerminate
         | Intent::EditSignal
         | Intent::ShowFailure
+        | Intent::OpenParent
         | Intent::NextPace => Repetition::Once,
     }
 }

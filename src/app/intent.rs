@@ -109,6 +109,8 @@ pub enum Intent {
     EditSignal,
     /// Show the whole failure of the selected activity, with its causes and stack traces.
     ShowFailure,
+    /// Open the execution whose child is on the page.
+    OpenParent,
     /// Show the walkthrough, or run one on a database of its own.
     Walkthrough,
     /// Play the step of the walkthrough, or turn to the next.

@@ -687,7 +687,8 @@ mod tests {
         let listed = ListPage { at: UnixMillis(fixture::T0), executions, more: false };
         let pending = fixture::foreign("charge", "5", fixture::waiting(2, fixture::T0, fixture::T0 + 9_000));
         let described = || {
-            let report = watch::report(run.clone(), fixture::T0, vec![pending.clone()]);
+            let mut report = watch::report(run.clone(), fixture::T0, vec![pending.clone()]);
+            report.info.parent = Some(watch::run(2));
             Message::Watch(WatchNews::Described { run: run.clone(), answer: Ok(Box::new(report)) })
         };
         let mut session = vec![
@@ -703,6 +704,7 @@ mod tests {
         session.push(described());
         let in_execution = [
             [Intent::ShowFailure, Intent::Close],
+            [Intent::OpenParent, Intent::Close],
             [Intent::ShowCommand, Intent::Close],
             [Intent::AskPause, Intent::Yes],
             [Intent::AskResetActivity, Intent::No],

@@ -1,11 +1,12 @@
 //! The pages of `watch` at 80x24, on executions of a Python worker.
 
 use portable_pty::CommandBuilder;
+use temporalio_common::protos::temporal::api::enums::v1::WorkflowExecutionStatus;
 
 use crate::{
     sandbox::address,
     screen::{Screen, assert_restored, dashboard},
-    watched::{Shop, terminate},
+    watched::{Shop, described_when, status, terminate},
 };
 
 /// Opens `watch` with these arguments.
@@ -55,6 +56,22 @@ async fn an_execution_shows_each_attempt_with_its_failure_and_the_countdown() {
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     quit(screen);
     terminate(&shop.sandbox.link().await, &execution.id).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_opens_the_parent_of_a_child_workflow_and_esc_returns() {
+    let Some(shop) = Shop::open() else { return };
+    let execution = shop.start("child");
+    let link = shop.sandbox.link().await;
+    described_when(&link, &execution.id, |described| status(described) == WorkflowExecutionStatus::Completed).await;
+    let mut screen = open(&shop, &[&format!("{}-checkout", execution.id)]);
+    screen.wait_until("the key", |text| words(text).contains(" U parent"));
+    let shows = |kind: &'static str| move |text: &str| words(text).contains(&format!(" {kind} Completed "));
+    screen.press("U");
+    screen.wait_until("the parent", shows("Purchase"));
+    screen.press("\u{1b}");
+    screen.wait_until("the child", shows("Checkout"));
+    quit(screen);
 }
 
 #[tokio::test(flavor = "multi_thread")]

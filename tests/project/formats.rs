@@ -79,7 +79,7 @@ variants! {
         OpenWebUi, CopyWorkflowId, ShowCommand, Statistics, Log, Compare, CompareInterleaved, NextTheme, Mouse, Suspend,
         Help, Close, Yes, No, Quit, Exit, Select, SelectRow, Edit, Submit, Walkthrough, GoOn, GoBack, RepeatStep,
         SkipStep, Blank, NextPace, Seek, Watch, NextSort, AskPause, AskResetActivity, EditOptions, AskTerminate,
-        EditSignal, ShowFailure
+        EditSignal, ShowFailure, OpenParent
     }
     see_seek, Seek { Pause, Next, Previous, Event, EventBack, Faster, Slower, First, Last, Tenths }
     see_move, Move { Up, Down, First, Last, HalfPageUp, HalfPageDown }

@@ -4,11 +4,11 @@ use crate::{
     app::{
         testing::{
             fixture::{foreign, waiting},
-            watch::{WatchScene, event, run},
+            watch::{WatchScene, event, info, run},
         },
         *,
     },
-    domain::{EventKind, ItemEnd, Run},
+    domain::{EventKind, ExecutionStatus, ItemEnd, Run},
 };
 
 /// A run that was opened by its run id, with this history.
@@ -59,6 +59,43 @@ fn enter_opens_the_child_of_the_selected_lane_once_it_has_started() {
     assert_eq!(shown(&scene), (Overlay::Execution, run(1)));
     scene.press(Intent::Close);
     assert_eq!(shown(&scene), (Overlay::Execution, run(0)));
+}
+
+#[test]
+fn a_key_opens_the_parent_of_a_child_workflow_and_esc_returns() {
+    let mut scene = scene(Vec::new());
+    assert!(!scene.app.can(Intent::OpenParent), "nothing is known yet");
+    scene.executions[0].parent = Some(run(2));
+    scene.wait(1_000);
+    assert!(scene.app.can(Intent::OpenParent));
+    scene.press(Intent::OpenParent);
+    scene.wait(1_000);
+    assert_eq!(shown(&scene), (Overlay::Execution, run(2)));
+    assert!(scene.opened().info.is_some() && !scene.app.can(Intent::OpenParent));
+    scene.press(Intent::Close);
+    assert_eq!(shown(&scene), (Overlay::Execution, run(0)));
+}
+
+#[test]
+fn without_the_history_the_latest_run_is_shown_after_one_that_continues_as_new() {
+    for named_run in [String::new(), run(0).run] {
+        let run_id = Some(named_run.clone()).filter(|id| !id.is_empty());
+        let options = WatchOptions { workflow: Some(run(0).workflow), run: run_id, ..WatchOptions::default() };
+        let mut scene = WatchScene::new(options, 1);
+        scene.wait(1_000);
+        let answer = Err(WatchProblem::Denied { cause: "no claims".into() });
+        scene.tell(Message::Watch(WatchNews::History { run: run(0), answer }));
+        let latest = Run { run: "run-new".into(), ..run(0) };
+        scene.executions[0].status = ExecutionStatus::ContinuedAsNew;
+        scene.executions.insert(0, info(latest.clone()));
+        scene.wait(1_000);
+        if !named_run.is_empty() {
+            assert_eq!(shown(&scene), (Overlay::Execution, run(0)), "a run that was named stays on the screen");
+            scene.press(Intent::ShowFailure);
+            scene.wait(1_000);
+        }
+        assert_eq!(shown(&scene), (Overlay::Execution, latest));
+    }
 }
 
 #[test]

@@ -135,7 +135,8 @@ impl App {
             | Intent::EditOptions
             | Intent::AskTerminate
             | Intent::EditSignal
-            | Intent::ShowFailure => Action::local(false, |_| {}),
+            | Intent::ShowFailure
+            | Intent::OpenParent => Action::local(false, |_| {}),
             Intent::SelectRow(row) => Action::local(some, move |app| app.view.select_row(row, &app.orders)),
         }
     }

@@ -55,6 +55,14 @@ impl App {
                     Some(run) => Action::local(true, move |app| app.open_linked(run)),
                     None => Action::local(self.has_failure(), |app| app.view.show(Overlay::Failure)),
                 },
+                Intent::OpenParent => {
+                    let parent = watch.opened().and_then(|opened| opened.info.as_ref()?.parent.clone());
+                    Action::local(parent.is_some(), move |app| {
+                        if let Some(parent) = parent {
+                            app.open_linked(parent);
+                        }
+                    })
+                }
                 Intent::RetryNow => Action::new(self.can_operate_on_activity(), Self::ask_retry_now),
                 Intent::AskPause => Action::new(self.can_operate_on_activity(), Self::ask_pause),
                 Intent::AskResetActivity => Action::new(self.can_operate_on_activity(), Self::ask_reset_activity),
@@ -127,7 +135,7 @@ impl App {
         }
     }
 
-    /// Opens the child workflow, or the run that continues the execution on the page.
+    /// Opens the child workflow or the parent of the execution on the page, or the run that continues it.
     fn open_linked(&mut self, run: Run) {
         let now = self.now;
         if let Some(watch) = &mut self.watch {
