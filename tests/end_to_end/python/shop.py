@@ -28,7 +28,7 @@ CLOSED_WAREHOUSE = "closed-warehouse"
 class Order:
     number: str
     pace: float = 0.2
-    # How many times the order goes through the workflow, or how many lines it has.
+    # How many times the order goes through the workflow, how many lines it has, or how often its card fails.
     count: int = 3
 
     def after(self, paces: float) -> timedelta:
@@ -46,7 +46,7 @@ def fail_before(attempt: int, message: str, kind: str) -> None:
 @activity.defn
 async def charge_card(order: Order) -> str:
     try:
-        fail_before(4, "no answer from bank.example:443", "ConnectionError")
+        fail_before(order.count + 1, "no answer from bank.example:443", "ConnectionError")
     except ApplicationError as error:
         message = "the card network is unavailable"
         raise ApplicationError(message, {"order": order.number}, type="PaymentUnavailable") from error

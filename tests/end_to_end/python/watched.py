@@ -4,7 +4,8 @@
     watched.py start SITUATION --address A --queue Q --id ID    prints the workflow id and run id as JSON
     watched.py signal NAME --address A --queue Q --id ID        sends a signal
 
-With --encrypted, payloads are encrypted as in `encryption.py`. SHOP_RELEASE selects the release of the worker's code.
+With --encrypted, payloads are encrypted as in `encryption.py`. With --shipped, failures and identities do not name folders,
+processes and hosts. SHOP_RELEASE selects the release of the worker's code.
 """
 
 import argparse
@@ -12,19 +13,37 @@ import asyncio
 import json
 import os
 import logging
+import re
 import sys
+from dataclasses import replace
 from datetime import timedelta
 
 import shop
 import temporalio.converter
 from encryption import data_converter
 from temporalio.api.common.v1 import Payload
+from temporalio.api.failure.v1 import Failure
 from temporalio.api.nexus.v1 import EndpointSpec
 from temporalio.api.operatorservice.v1 import CreateNexusEndpointRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import RawValue
+from temporalio.converter import DataConverter, DefaultFailureConverter, PayloadConverter
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+
+class FailuresWithoutFolders(DefaultFailureConverter):
+    def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
+        super().to_failure(exception, payload_converter, failure)
+        failure.stack_trace = re.sub(r'File ".*/', 'File "', failure.stack_trace)
+
+
+def converter(args: argparse.Namespace) -> DataConverter:
+    if args.encrypted:
+        return data_converter()
+    default = temporalio.converter.default()
+    return replace(default, failure_converter_class=FailuresWithoutFolders) if args.shipped else default
+
 
 SITUATIONS = {
     "retries": shop.Checkout,
@@ -62,12 +81,13 @@ def arguments() -> argparse.Namespace:
         command.add_argument("--namespace", default="default")
         command.add_argument("--queue", required=True)
         command.add_argument("--encrypted", action="store_true")
+        command.add_argument("--shipped", action="store_true")
     start.add_argument("situation", choices=SITUATIONS)
     for command in [start, signal]:
         command.add_argument("--id", required=True)
     signal.add_argument("signal")
     start.add_argument("--pace", type=float, default=0.2, help="seconds; unit of every interval and timeout")
-    start.add_argument("--count", type=int, default=3, help="runs, or lines of the order")
+    start.add_argument("--count", type=int, default=3, help="runs, lines of the order, or failures of its card")
     start.add_argument("--executions", type=int, help="start this many, with the ids ID-1, ID-2 and so on")
     return parser.parse_args()
 
@@ -125,8 +145,10 @@ async def start(client: Client, args: argparse.Namespace) -> None:
 
 async def main() -> None:
     args = arguments()
-    converter = data_converter() if args.encrypted else temporalio.converter.default()
-    client = await Client.connect(args.address, namespace=args.namespace, data_converter=converter)
+    identity = "worker@shop" if args.shipped else None
+    client = await Client.connect(
+        args.address, namespace=args.namespace, data_converter=converter(args), identity=identity
+    )
     match args.command:
         case "worker":
             await work(client, args.queue)
