@@ -1,7 +1,9 @@
 //! The executions of a list that are followed at once, each with a core of its own.
 
 use crate::{
-    app::{App, Command, EventFinder, Message, Options, StartMode, Watch, WatchEvent, WatchOptions, Watched},
+    app::{
+        App, Command, EventFinder, Message, Options, StartMode, Watch, WatchEvent, WatchOptions, WatchProblem, Watched,
+    },
     domain::{Run, UnixMillis},
 };
 
@@ -42,9 +44,10 @@ impl Followed {
         self.apps.len()
     }
 
-    /// Drops the executions whose end was printed. The list may still show them as open for a while.
+    /// Drops the executions whose end was printed, or that no longer exist. The list may still show them as open for a while.
     fn drop_ended(&mut self) {
-        let ended = |app: &mut App| app.watch().and_then(Watch::opened).is_none_or(Watched::is_complete);
+        let is_over = |opened: &Watched| opened.is_complete() || opened.problem == Some(WatchProblem::NotFound);
+        let ended = |app: &mut App| app.watch().and_then(Watch::opened).is_none_or(is_over);
         for app in self.apps.extract_if(.., ended) {
             self.ended.extend(app.watch().and_then(Watch::opened).map(|opened| opened.run().clone()));
         }
@@ -110,5 +113,34 @@ impl EventFinders {
             self.finders.len() - 1
         });
         self.finders.get_mut(index).map(|(_, finder)| finder.find(watched, now)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::app::{
+        WatchNews,
+        testing::{
+            fixture::setup,
+            watch::{WatchScene, run},
+        },
+    };
+
+    #[test]
+    fn an_execution_that_no_longer_exists_makes_room_for_another() {
+        let mut list = WatchScene::new(WatchOptions::default(), MAX_FOLLOWED + 1);
+        list.wait(1_000);
+        let mut followed = Followed::new(setup());
+        followed.follow(list.app.watch());
+        let follows = |followed: &Followed, number| followed.watched().any(|watched| *watched.run() == run(number));
+        assert!(followed.len() == MAX_FOLLOWED && follows(&followed, 0) && !follows(&followed, MAX_FOLLOWED));
+        let answer = Err(WatchProblem::NotFound);
+        followed.update(&Message::Watch(WatchNews::Described { run: run(0), answer }));
+        assert!(follows(&followed, 0), "its problem is printed first");
+        followed.update(&Message::Tick { now: UnixMillis(list.now) });
+        followed.follow(list.app.watch());
+        assert!(followed.len() == MAX_FOLLOWED && !follows(&followed, 0) && follows(&followed, MAX_FOLLOWED));
     }
 }
