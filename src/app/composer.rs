@@ -73,7 +73,7 @@ impl Composer {
         let order: &OrderId = match &record.fact {
             Fact::Order(commit) | Fact::Supplier(commit) => &commit.origin.order,
             Fact::Attempt(event) => &event.origin.order,
-            Fact::Init(_) | Fact::Reject(_) | Fact::Adjust(_) | Fact::Aside(_) => return,
+            Fact::Init(_) | Fact::Reject(_) | Fact::Adjust(_) | Fact::Aside(_) | Fact::Compacted(_) => return,
         };
         let number = order.as_str().strip_prefix(&self.session).and_then(|rest| rest.strip_prefix('-'));
         if let Some(number) = number.and_then(|digits| digits.parse::<u64>().ok()) {

@@ -47,7 +47,7 @@ pub async fn run(settings: Settings, args: ReplayArgs) -> Result<ExitCode, Failu
             }
             quit_only(&command)
         };
-        session.run(player, &mut messages, execute).await
+        Box::pin(session.run(player, &mut messages, execute)).await
     });
     let ended = Box::pin(ended).await?;
     Ok(ExitCode::from(ended.map(|(_, ending)| ending).exit_code()))

@@ -36,7 +36,7 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
     log::of_worker(&settings);
     let faults = faults_for(&settings, Some(&args.faults), args.remote_faults)?;
     let database = &settings.database.path;
-    let open = || reading_journal(database, |seen| JsonStore::open_observed(database, seen));
+    let open = || reading_journal(database, |seen| JsonStore::open_observed(database, None, seen));
     let store = tokio::task::block_in_place(open)?;
     let metrics = match &settings.metrics {
         Some(listen) => exporter(listen).await,

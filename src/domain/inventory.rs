@@ -10,8 +10,24 @@ use super::{
     Stock,
 };
 
-/// Number of ended activity executions that are remembered, in case a line of an earlier attempt comes late.
+/// Default of [`InventoryRules::max_ended`].
 const MAX_ENDED_EXECUTIONS: usize = 16_384;
+
+/// The rules of an inventory that do not come from its lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InventoryRules {
+    /// A supplier order is needed below this stock.
+    pub reorder_below: Stock,
+    /// Number of ended activity executions that are remembered, in case a line of an earlier attempt comes late. It must be
+    /// the same in every process.
+    pub max_ended: usize,
+}
+
+impl From<Stock> for InventoryRules {
+    fn from(reorder_below: Stock) -> Self {
+        Self { reorder_below, max_ended: MAX_ENDED_EXECUTIONS }
+    }
+}
 
 /// A change of the stock that was decided and not applied yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,16 +88,16 @@ pub struct Inventory {
     ended: VecDeque<ActivityExecution>,
     /// The stock at which an order was refused as too large, by idempotency key and run.
     too_little: HashMap<(IdempotencyKey, Box<str>), Stock>,
-    reorder_below: Stock,
+    rules: InventoryRules,
 }
 
 impl Inventory {
     /// The order id that means "none yet" in a starting document, and is an ordinary id in an order.
     pub const NO_ORDER: &'static str = "000";
 
-    /// An inventory whose last order is `last_order`. A supplier order is needed below `reorder_below` units.
+    /// An inventory whose last order is `last_order`.
     #[must_use]
-    pub fn new(product: ProductId, stock: Stock, last_order: &str, reorder_below: Stock) -> Self {
+    pub fn new(product: ProductId, stock: Stock, last_order: &str, rules: impl Into<InventoryRules>) -> Self {
         Self {
             product,
             stock,
@@ -90,7 +106,7 @@ impl Inventory {
             attempts_seen: HashMap::new(),
             ended: VecDeque::new(),
             too_little: HashMap::new(),
-            reorder_below,
+            rules: rules.into(),
         }
     }
 
@@ -150,7 +166,7 @@ impl Inventory {
                 Err(Rejection::InsufficientStock { quantity, stock: self.stock })
             }
             Effect::Order(_) => Ok(-quantity),
-            Effect::Supplier(_) if self.stock < self.reorder_below => Ok(quantity),
+            Effect::Supplier(_) if self.stock < self.rules.reorder_below => Ok(quantity),
             Effect::Supplier(_) => Ok(0),
         }
     }
@@ -200,11 +216,21 @@ impl Inventory {
     /// stalled worker may write late. The limit is a count and not a time, so that every process counts the same retries.
     pub fn end_execution(&mut self, origin: &Origin) {
         self.ended.push_back(execution_of(origin));
-        if self.ended.len() > MAX_ENDED_EXECUTIONS
+        if self.ended.len() > self.rules.max_ended
             && let Some(oldest) = self.ended.pop_front()
         {
             self.attempts_seen.remove(&oldest);
         }
+    }
+
+    /// Adds retries of attempts that are known only by their number.
+    pub const fn add_retries(&mut self, activity: Activity, more: u64) {
+        self.retries[activity as usize] += more;
+    }
+
+    /// The workflow runs whose attempt numbers are remembered; a run can occur twice.
+    pub fn remembered_runs(&self) -> impl Iterator<Item = &str> {
+        self.attempts_seen.keys().chain(&self.ended).map(|(run, _)| &**run)
     }
 
     /// Returns the inventory in a form that can be stored.
@@ -225,12 +251,12 @@ impl Inventory {
         }
     }
 
-    /// Returns the inventory that was stored. A supplier order is needed below `reorder_below` units.
+    /// Returns the inventory that was stored.
     #[must_use]
-    pub fn resume(state: InventoryState, reorder_below: Stock) -> Self {
+    pub fn resume(state: InventoryState, rules: InventoryRules) -> Self {
         let InventoryState { product, stock, last_order, retries, attempts_seen, ended, too_little } = state;
         let (attempts_seen, too_little) = (attempts_seen.into_iter().collect(), too_little.into_iter().collect());
-        Self { product, stock, last_order, retries, attempts_seen, ended, too_little, reorder_below }
+        Self { product, stock, last_order, retries, attempts_seen, ended, too_little, rules }
     }
 
     /// Number of retries of an activity: the sum over its executions of (attempts - 1), attempts after a reset included.

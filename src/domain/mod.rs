@@ -42,7 +42,7 @@ pub use guard::{Guard, UnknownGuard};
 pub use history_event::{EventKind, HistoryEvent, ItemEnd};
 pub use identity::{WORKER_ROLE, is_worker_of_ours, process_identity};
 pub use ids::{IdempotencyKey, InvalidId, MAX_ID_BYTES, OrderId, ProductId};
-pub use inventory::{Change, Decision, Inventory, InventoryState, Refusal};
+pub use inventory::{Change, Decision, Inventory, InventoryRules, InventoryState, Refusal};
 pub use inventory_model::InventoryModel;
 pub use ledger::{LedgerEntry, Receipt};
 pub use operation::Operation;

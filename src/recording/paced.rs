@@ -152,7 +152,9 @@ impl Delayed {
 #[must_use]
 pub(super) fn is_event(message: &Message) -> bool {
     match message {
-        Message::Journal(news) => news.records.iter().any(|record| !matches!(record.fact, Fact::Init(_))),
+        Message::Journal(news) => {
+            news.records.iter().any(|record| !matches!(record.fact, Fact::Init(_) | Fact::Compacted(_)))
+        }
         Message::Started { .. } | Message::Ended { .. } => true,
         Message::Worker(worker) => matches!(worker, Worker::Exited { .. } | Worker::Killed | Worker::Ready { .. }),
         _ => false,

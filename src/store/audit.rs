@@ -92,7 +92,7 @@ impl Audit {
                     self.keys.add(&key, place, true);
                 }
             }
-            Fact::Reject(_) | Fact::Attempt(_) | Fact::Aside(_) => {}
+            Fact::Reject(_) | Fact::Attempt(_) | Fact::Aside(_) | Fact::Compacted(_) => {}
         }
     }
 
@@ -136,6 +136,11 @@ impl Audit {
     /// All keys, which the serialized form does not contain.
     pub(super) const fn keys_mut(&mut self) -> &mut KeyIndex {
         &mut self.keys
+    }
+
+    /// All keys.
+    pub(super) const fn keys(&self) -> &KeyIndex {
+        &self.keys
     }
 
     /// Returns the totals alone.

@@ -1,8 +1,9 @@
 //! The checkpoint: the state after a part of the journal, so that a long journal opens in little time.
 //!
 //! It is a cache. It names the first and the last line that it covers, and is ignored unless the journal has these lines.
-//! The file is one line of JSON with a checksum, as in the journal, and then the keys in binary form, whose digest is in
-//! that line. It covers only durable lines, so a loss of power cannot take away a line that it covers.
+//! The file is one line of JSON with a checksum, as in the journal, and then documents and keys in binary form, whose digest
+//! is in that line. A document is the number of its line, big-endian, and its digest. The checkpoint covers only durable
+//! lines, so a loss of power cannot take away a line that it covers.
 
 use std::{
     collections::VecDeque,
@@ -17,11 +18,11 @@ use super::{
     engine::Engine,
     key_index::KeyIndex,
     line::{self, LineError},
-    loaded::Loaded,
+    loaded::{AttemptBytes, Digest32, Loaded},
     replay::Position,
     storage::{FileId, Storage},
 };
-use crate::domain::{Inventory, InventoryState, Stock};
+use crate::domain::{Inventory, InventoryRules, InventoryState};
 
 /// Number of journal bytes after the last checkpoint from which on a worker writes another one. Reading them takes about
 /// 50 ms.
@@ -33,11 +34,11 @@ const CHECKPOINT_BYTES_AT_END: u64 = 1 << 20;
 /// Journals with fewer bytes are read from their start.
 pub(super) const MIN_JOURNAL_BYTES: u64 = 1 << 20;
 
-/// Maximum length of the first line. It has the documents and the activity executions that a worker remembers.
+/// Maximum length of the first line. It has the activity executions that a worker remembers.
 const MAX_HEADER_BYTES: u64 = 64 << 20;
 
 /// Version of the format, which changes if an older program cannot read the file.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Why a checkpoint is ignored.
 #[derive(Debug, thiserror::Error)]
@@ -57,9 +58,9 @@ pub(super) enum CheckpointError {
         /// Its format.
         found: u32,
     },
-    /// The keys are damaged.
-    #[error("its keys are damaged")]
-    Keys,
+    /// The part after the first line is damaged.
+    #[error("its documents or keys are damaged")]
+    Binary,
     /// The journal does not have the lines that it covers.
     #[error("it is of another journal, or of lines that the journal does not have")]
     Stale,
@@ -93,17 +94,19 @@ struct Header {
     last: LineMark,
     seq: u64,
     document_seq: u64,
-    documents: VecDeque<(u64, [u8; 32])>,
     inventory: InventoryState,
+    attempts: AttemptBytes,
     audit: Audit,
+    documents: usize,
     keys: usize,
-    keys_sha256: [u8; 32],
+    binary_sha256: Digest32,
 }
 
 /// A checkpoint that was read and is not compared with the journal yet.
 #[derive(Debug)]
 pub(super) struct Checkpoint {
     header: Header,
+    documents: VecDeque<(u64, Digest32)>,
 }
 
 impl Checkpoint {
@@ -121,12 +124,13 @@ impl Checkpoint {
             return Err(CheckpointError::Format { found: format });
         }
         let mut header: Header = serde_json::from_slice(&body)?;
-        let mut keys = KeyIndex::read(&mut file, header.keys)?.ok_or(CheckpointError::Keys)?;
-        if Sha256::digest(keys.sorted_bytes()).as_slice() != header.keys_sha256 {
-            return Err(CheckpointError::Keys);
+        let documents = read_documents(&mut file, header.documents)?;
+        let mut keys = KeyIndex::read(&mut file, header.keys)?.ok_or(CheckpointError::Binary)?;
+        if binary_sha256(&document_bytes(&documents), keys.sorted_bytes()) != header.binary_sha256 {
+            return Err(CheckpointError::Binary);
         }
         *header.audit.keys_mut() = keys;
-        Ok(Self { header })
+        Ok(Self { header, documents })
     }
 
     /// Checks that the journal has the first and the last line. `read` reads a number of bytes from an offset.
@@ -146,10 +150,11 @@ impl Checkpoint {
 
     /// The position after the last line that it covers, and that line.
     pub(super) const fn end(&self) -> Position {
-        Position { offset: self.header.last.offset + self.header.last.bytes, seq: self.header.seq }
+        Position::after(self.header.seq, self.header.last.offset + self.header.last.bytes)
     }
 
-    /// Offset and number of bytes of the first line.
+    /// Offset and number of bytes of the lines that identify the journal: the initial stock, and the line before it if the
+    /// journal was compacted.
     pub(super) const fn first_line(&self) -> (u64, u64) {
         (self.header.first.offset, self.header.first.bytes)
     }
@@ -165,12 +170,13 @@ impl Checkpoint {
     }
 
     /// Returns the state of a worker after the last line that it covers.
-    fn into_loaded(self, file: FileId, reorder_below: Stock) -> Loaded {
+    fn into_loaded(self, file: FileId, rules: InventoryRules) -> Loaded {
         let position = self.end();
-        let Header { first, last, document_seq, documents, inventory, audit, .. } = self.header;
+        let documents = self.documents;
+        let Header { first, last, document_seq, inventory, attempts, audit, .. } = self.header;
         Loaded {
             file,
-            inventory: Inventory::resume(inventory, reorder_below),
+            inventory: Inventory::resume(inventory, rules),
             audit,
             position,
             first_line_end: first.bytes,
@@ -179,6 +185,7 @@ impl Checkpoint {
             document_seq,
             documents,
             checked: false,
+            attempts,
         }
     }
 }
@@ -189,7 +196,7 @@ impl<M: Storage> Engine<M> {
         match self.read_checkpoint() {
             Ok(Some(checkpoint)) => {
                 self.checkpointed = checkpoint.end().offset;
-                self.loaded = Some(checkpoint.into_loaded(file, self.reorder_below));
+                self.loaded = Some(checkpoint.into_loaded(file, self.rules));
             }
             Ok(None) => {}
             Err(reason) => tracing::warn!(%reason, "ignoring the checkpoint and reading the whole journal"),
@@ -223,7 +230,7 @@ impl<M: Storage> Engine<M> {
         self.loaded.as_ref().map_or(0, |loaded| loaded.position.offset.saturating_sub(self.checkpointed))
     }
 
-    fn write_checkpoint_after(&mut self, bytes: u64) {
+    pub(super) fn write_checkpoint_after(&mut self, bytes: u64) {
         let is_durable = |loaded: &Loaded| loaded.checked && loaded.durable == loaded.position.offset;
         if self.bytes_without_checkpoint() < bytes || !self.loaded.as_ref().is_some_and(is_durable) {
             return;
@@ -240,15 +247,17 @@ impl<M: Storage> Engine<M> {
         let storage = &mut self.storage;
         let mut mark =
             |from: u64, to: u64| storage.read_journal(from, to - from).map(|bytes| LineMark::of(from, &bytes));
+        let documents = document_bytes(&loaded.documents);
         let header = Header {
             format: FORMAT,
             first: mark(0, loaded.first_line_end)?,
             last: mark(loaded.last_line, loaded.position.offset)?,
             seq: loaded.position.seq,
             document_seq: loaded.document_seq,
-            documents: loaded.documents.clone(),
+            documents: loaded.documents.len(),
             inventory: loaded.inventory.state(),
-            keys_sha256: Sha256::digest(loaded.audit.keys_mut().sorted_bytes()).into(),
+            attempts: loaded.attempts,
+            binary_sha256: binary_sha256(&documents, loaded.audit.keys_mut().sorted_bytes()),
             keys: loaded.audit.keys_mut().len(),
             audit: loaded.audit.without_keys(),
         };
@@ -257,8 +266,30 @@ impl<M: Storage> Engine<M> {
         storage.replace_checkpoint(&mut |file: &mut dyn Write| {
             file.write_all(&header)?;
             file.write_all(b"\n")?;
+            file.write_all(&documents)?;
             file.write_all(keys)
         })?;
         Ok(())
     }
+}
+
+/// Returns the documents in binary form.
+fn document_bytes(documents: &VecDeque<(u64, Digest32)>) -> Vec<u8> {
+    documents.iter().flat_map(|(seq, digest)| seq.to_be_bytes().into_iter().chain(*digest)).collect()
+}
+
+/// Reads documents in binary form.
+fn read_documents(file: &mut impl Read, documents: usize) -> Result<VecDeque<(u64, Digest32)>, CheckpointError> {
+    let mut found = VecDeque::new();
+    for _ in 0..documents {
+        let (mut seq, mut digest) = ([0; size_of::<u64>()], Digest32::default());
+        file.read_exact(&mut seq)?;
+        file.read_exact(&mut digest)?;
+        found.push_back((u64::from_be_bytes(seq), digest));
+    }
+    Ok(found)
+}
+
+fn binary_sha256(documents: &[u8], keys: &[u8]) -> Digest32 {
+    Sha256::new().chain_update(documents).chain_update(keys).finalize().into()
 }

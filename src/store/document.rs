@@ -48,6 +48,37 @@ pub struct Retries {
     pub supplier_order: u64,
 }
 
+impl Retries {
+    /// The retries that `inventory` has counted.
+    pub(super) const fn of(inventory: &Inventory) -> Self {
+        Self {
+            update_inventory: inventory.retries(Activity::UpdateInventory),
+            supplier_order: inventory.retries(Activity::SupplierOrder),
+        }
+    }
+
+    /// Adds retries whose attempts are not in the journal any more.
+    pub(super) const fn add_to(&self, inventory: &mut Inventory) {
+        inventory.add_retries(Activity::UpdateInventory, self.update_inventory);
+        inventory.add_retries(Activity::SupplierOrder, self.supplier_order);
+    }
+
+    /// Subtracts those of `other`; `None` if it has more.
+    pub(super) fn minus(&self, other: &Self) -> Option<Self> {
+        let update_inventory = self.update_inventory.checked_sub(other.update_inventory)?;
+        Some(Self { update_inventory, supplier_order: self.supplier_order.checked_sub(other.supplier_order)? })
+    }
+
+    /// The retries of an activity.
+    #[must_use]
+    pub const fn of_activity(&self, activity: Activity) -> u64 {
+        match activity {
+            Activity::UpdateInventory => self.update_inventory,
+            Activity::SupplierOrder => self.supplier_order,
+        }
+    }
+}
+
 /// Maximum size of a document that is read, in bytes. Ours have about 200.
 pub(super) const MAX_DOCUMENT_BYTES: usize = 1 << 20;
 
@@ -64,10 +95,7 @@ impl Document {
     /// which has only the original demo's three fields.
     #[must_use]
     pub fn of(inventory: &Inventory, seq: u64) -> Self {
-        let retries = Retries {
-            update_inventory: inventory.retries(Activity::UpdateInventory),
-            supplier_order: inventory.retries(Activity::SupplierOrder),
-        };
+        let retries = Retries::of(inventory);
         let begun = seq > 1;
         Self {
             last_order: inventory.last_order.clone(),

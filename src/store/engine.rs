@@ -4,10 +4,13 @@
 
 use std::time::Duration;
 
-use crate::domain::{Change, Decision, Effect, Guard, IdempotencyKey, LedgerEntry, Origin, Receipt, UnixMillis};
+use crate::domain::{
+    Change, Decision, Effect, Guard, IdempotencyKey, InventoryRules, LedgerEntry, Origin, Receipt, UnixMillis,
+};
 
 use super::{
     CommitRequest, Note,
+    compaction_state::{Compaction, CompactionLimits},
     error::{Damage, StoreError, failed},
     loaded::Loaded,
     progress::Progress,
@@ -57,10 +60,10 @@ pub type Answer = Result<Option<Committed>, StoreError>;
 
 /// The store of one process.
 #[derive(Debug)]
-pub struct Engine<M> {
+pub struct Engine<M: Storage> {
     pub(super) storage: M,
     pub(super) clock: fn() -> UnixMillis,
-    pub(super) reorder_below: i64,
+    pub(super) rules: InventoryRules,
     /// State after the journal. `None` if it may differ from the journal, which is then read again.
     pub(super) loaded: Option<Loaded>,
     /// Whether `loaded` includes lines that are not written to the journal yet.
@@ -75,15 +78,20 @@ pub struct Engine<M> {
     pub(super) checkpointed: u64,
     /// The journal whose sync failed in this process, and the error. The marker for other processes may be missing.
     pub(super) poisoned: Option<(FileId, String)>,
+    /// When to compact; `None` for never.
+    pub(super) limits: Option<CompactionLimits>,
+    /// Whether lines of this process have passed the limit.
+    pub(super) compaction_due: bool,
+    pub(super) compaction: Option<Compaction<M::Staged>>,
 }
 
 impl<M: Storage> Engine<M> {
-    pub(super) const fn new(storage: M, clock: fn() -> UnixMillis, reorder_below: i64) -> Self {
+    pub(super) const fn new(storage: M, clock: fn() -> UnixMillis, rules: InventoryRules) -> Self {
         let (loaded, published, seen, poisoned) = (None, None, None, None);
         Self {
             storage,
             clock,
-            reorder_below,
+            rules,
             loaded,
             unwritten: false,
             published,
@@ -91,6 +99,9 @@ impl<M: Storage> Engine<M> {
             seen,
             checkpointed: 0,
             poisoned,
+            limits: None,
+            compaction_due: false,
+            compaction: None,
         }
     }
 
@@ -99,8 +110,8 @@ impl<M: Storage> Engine<M> {
     /// # Errors
     /// Fails if the lock is taken, a file cannot be used or is damaged, or the database is poisoned. Damaged files are
     /// not changed.
-    pub fn open(storage: M, clock: fn() -> UnixMillis, reorder_below: i64) -> Result<Self, StoreError> {
-        Self::open_observed(storage, clock, reorder_below, &|_| {})
+    pub fn open(storage: M, clock: fn() -> UnixMillis, rules: impl Into<InventoryRules>) -> Result<Self, StoreError> {
+        Self::open_observed(storage, clock, rules, &|_| {})
     }
 
     /// Like [`Self::open`]; calls `seen` while it reads a long journal.
@@ -110,10 +121,10 @@ impl<M: Storage> Engine<M> {
     pub fn open_observed(
         storage: M,
         clock: fn() -> UnixMillis,
-        reorder_below: i64,
+        rules: impl Into<InventoryRules>,
         seen: &dyn Fn(Progress),
     ) -> Result<Self, StoreError> {
-        let mut engine = Self::new(storage, clock, reorder_below);
+        let mut engine = Self::new(storage, clock, rules.into());
         engine.read_ahead(seen)?;
         engine.locked(|engine| {
             engine.start_up()?;
@@ -168,6 +179,7 @@ impl<M: Storage> Engine<M> {
 
     fn commit_locked(&mut self, requests: &[Request], publication: Publication) -> Result<Vec<Answer>, StoreError> {
         self.catch_up().map_err(StoreError::before_writing)?;
+        let attempts = self.state()?.attempts.bytes();
         let mut lines = Vec::new();
         let mut answers = Vec::with_capacity(requests.len());
         let mut must_be_durable = false;
@@ -176,6 +188,9 @@ impl<M: Storage> Engine<M> {
             answers.push(self.decide(request, &mut lines).map_err(StoreError::before_writing)?);
         }
         self.write(&lines)?;
+        let Loaded { attempts: now, position, .. } = self.state()?;
+        self.compaction_due |=
+            self.limits.is_some_and(|limits| limits.are_passed(attempts, now.bytes(), position.offset));
         if must_be_durable {
             self.make_durable()?;
         }
@@ -256,7 +271,7 @@ impl<M: Storage> Engine<M> {
         let offset = loaded.position.offset;
         let seq = record.seq;
         loaded.apply(&[(offset, record)]).map_err(|cause| StoreError::DamagedJournal { path, offset, cause })?;
-        loaded.position = Position { offset: offset + line.len() as u64, seq };
+        loaded.position = Position::after(seq, offset + line.len() as u64);
         lines.extend_from_slice(&line);
         Ok(())
     }

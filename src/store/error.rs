@@ -46,10 +46,7 @@ pub enum StoreError {
         source: Arc<io::Error>,
     },
     /// A complete line of the journal is damaged, or lines are missing.
-    #[error(
-        "{} is damaged at byte {offset}: {cause}; nothing was changed. Restore a good copy, or start \
-         again (the damaged journal is kept under another name) with: idempotence reset", .path.display()
-    )]
+    #[error("{} {}", .path.display(), damage(.cause, *offset))]
     DamagedJournal {
         /// The journal.
         path: PathBuf,
@@ -166,6 +163,27 @@ pub enum Damage {
     /// The file has no lines.
     #[error("the file is empty")]
     Empty,
+    /// The lines that a compaction kept are not the ones that the first line declares.
+    #[error(
+        "of the lines up to {through}, compactions kept {kept}, but it has {}",
+        if found == kept { "other ones".to_owned() } else { found.to_string() }
+    )]
+    Compacted {
+        /// Number of the last dropped line.
+        through: u64,
+        /// Number of lines up to it that must remain.
+        kept: u64,
+        /// Number of lines that were found.
+        found: u64,
+    },
+    /// A newer version of the program has written it.
+    #[error("it has format {found}, and this version reads formats up to {known}")]
+    Format {
+        /// Its format.
+        found: u32,
+        /// The latest format that this version reads.
+        known: u32,
+    },
 }
 
 /// The evidence that a journal was longer.
@@ -175,6 +193,8 @@ pub enum Witness {
     Document,
     /// This process has read or written the missing lines in the same file.
     Process,
+    /// The first line, which a compaction wrote.
+    FirstLine,
 }
 
 impl std::fmt::Display for Witness {
@@ -182,6 +202,7 @@ impl std::fmt::Display for Witness {
         f.write_str(match self {
             Self::Document => "the document shows",
             Self::Process => "this process has already read",
+            Self::FirstLine => "its first line declares",
         })
     }
 }
@@ -263,6 +284,19 @@ pub(super) fn damaged_alone(path: &Path, cause: DocumentError) -> StoreError {
 /// Returns the error for an operation on `path` that failed in the operating system.
 pub(super) fn failed(operation: &'static str, path: &Path, source: io::Error) -> StoreError {
     StoreError::Io { operation, path: path.to_owned(), source: Arc::new(source) }
+}
+
+/// Describes the damage of a journal and what to do about it.
+fn damage(cause: &Damage, offset: u64) -> String {
+    match cause {
+        Damage::Format { .. } => {
+            format!("was written by a newer version: {cause}; nothing was changed. Use the newer version")
+        }
+        cause => format!(
+            "is damaged at byte {offset}: {cause}; nothing was changed. Restore a good copy, or start again (the \
+             damaged journal is kept under another name) with: idempotence reset"
+        ),
+    }
 }
 
 /// Returns advice for an error of the operating system; empty if its kind does not suggest any.

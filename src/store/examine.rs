@@ -211,6 +211,9 @@ impl ReadJournal {
 
     fn observe(&mut self, record: &Record) -> Result<(), Damage> {
         let seq = record.seq;
+        if matches!(record.fact, Fact::Compacted(_)) {
+            return Ok(());
+        }
         if self.is_empty() && !matches!(record.fact, Fact::Init(_)) {
             return Err(Damage::NoInit);
         }
@@ -227,7 +230,7 @@ impl ReadJournal {
             }
             Fact::Order(commit) | Fact::Supplier(commit) => check(commit.receipt.delta, commit.receipt.stock)?,
             Fact::Adjust(adjustment) => check(adjustment.delta, adjustment.stock)?,
-            Fact::Reject(_) | Fact::Attempt(_) | Fact::Aside(_) => {}
+            Fact::Reject(_) | Fact::Attempt(_) | Fact::Aside(_) | Fact::Compacted(_) => {}
         }
         self.audit.observe(record, seq);
         if self.audit.actual != before || seq == 1 {

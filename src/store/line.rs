@@ -50,6 +50,12 @@ pub fn seal(body: &[u8]) -> Vec<u8> {
     line
 }
 
+/// Returns the checksum that a line has, as a number; `None` if it has none.
+pub(super) fn checksum(line: &[u8]) -> Option<u64> {
+    let digits = line.get(HEAD.len()..HEAD.len() + SUM_BYTES)?;
+    u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
 /// Returns the JSON object of a line without its line feed.
 ///
 /// # Errors

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::domain::Inventory;
+use crate::domain::{Inventory, InventoryRules};
 
 use super::{
     audit::Audit,
@@ -20,7 +21,7 @@ use super::{
 const DOCUMENTS_REMEMBERED: usize = 4096;
 
 /// A digest of document bytes.
-type Digest32 = [u8; 32];
+pub(super) type Digest32 = [u8; 32];
 
 /// The part of a journal that this process has read, and the state after it.
 #[derive(Debug)]
@@ -30,7 +31,8 @@ pub(super) struct Loaded {
     /// Totals and keys of the lines. The place of a key is the offset of its line.
     pub(super) audit: Audit,
     pub(super) position: Position,
-    /// Offset of the end of the first line.
+    /// Offset of the end of the lines that identify the journal: the initial stock, and the line before it if the journal
+    /// was compacted.
     pub(super) first_line_end: u64,
     /// Offset of the last line.
     pub(super) last_line: u64,
@@ -42,31 +44,45 @@ pub(super) struct Loaded {
     pub(super) documents: VecDeque<(u64, Digest32)>,
     /// Whether the journal's end was compared with the document and repaired, under the lock.
     pub(super) checked: bool,
+    /// The lines of attempts that a compaction may drop.
+    pub(super) attempts: AttemptBytes,
 }
 
 impl Loaded {
-    /// Returns the state for a journal whose first line, the initial stock, is `first`.
-    pub(super) fn begin(file: FileId, first: &Record, reorder_below: i64) -> Result<Self, Damage> {
+    /// Returns the state for a journal that begins with these records, each with the offset of its line.
+    pub(super) fn begin(file: FileId, records: &[(u64, Record)], rules: InventoryRules) -> Result<Self, Damage> {
+        let (compacted, records) = match records.split_first() {
+            Some(((_, Record { fact: Fact::Compacted(compacted), .. }), rest)) => (Some(compacted), rest),
+            _ => (None, records),
+        };
+        let Some(((offset, first), rest)) = records.split_first() else { return Err(Damage::NoInit) };
         let Fact::Init(init) = &first.fact else { return Err(Damage::NoInit) };
-        let inventory = Inventory::new(init.product.clone(), init.stock, &init.last_order, reorder_below);
-        let position = Position { offset: 0, seq: 0 };
+        let mut inventory = Inventory::new(init.product.clone(), init.stock, &init.last_order, rules);
+        let mut attempts = AttemptBytes::default();
+        if let Some(compacted) = compacted {
+            compacted.retries.add_to(&mut inventory);
+            attempts.drop_through(compacted.through);
+        }
+        let position = Position::default();
         let documents = VecDeque::new();
         let mut audit = Audit::default();
-        audit.observe(first, 0);
+        audit.observe(first, *offset);
         let mut loaded = Self {
             file,
             inventory,
             audit,
             position,
             first_line_end: 0,
-            last_line: 0,
+            last_line: *offset,
             durable: 0,
             document_seq: 1,
             documents,
             checked: false,
+            attempts,
         };
         let document = loaded.document()?;
         loaded.remember(digest(&document));
+        loaded.apply(rest)?;
         Ok(loaded)
     }
 
@@ -76,6 +92,7 @@ impl Loaded {
             if self.first_line_end == 0 {
                 self.first_line_end = *offset;
             }
+            self.attempts.observe(record, offset - self.last_line);
             self.last_line = *offset;
             self.audit.observe(record, *offset);
             if fold(&mut self.inventory, record)? {
@@ -105,6 +122,33 @@ impl Loaded {
     pub(super) fn line_shown_by(&self, bytes: &[u8]) -> Option<u64> {
         let found = digest(bytes);
         self.documents.iter().find(|(_, known)| *known == found).map(|(seq, _)| *seq)
+    }
+}
+
+/// Number of bytes that lines of attempts have, without those that a compaction has left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct AttemptBytes {
+    bytes: u64,
+    /// Number of the last dropped line.
+    through: u64,
+    /// Whether the last line counts. Its length follows from the offset of the next one.
+    counts: bool,
+}
+
+impl AttemptBytes {
+    /// Observes the next record; `before` is the number of bytes of the line before it.
+    pub(super) fn observe(&mut self, record: &Record, before: u64) {
+        self.bytes += if self.counts { before } else { 0 };
+        self.counts = matches!(record.fact, Fact::Attempt(_)) && record.seq > self.through;
+    }
+
+    /// A compaction drops lines up to this one.
+    pub(super) const fn drop_through(&mut self, through: u64) {
+        *self = Self { bytes: 0, through, counts: false };
+    }
+
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
     }
 }
 

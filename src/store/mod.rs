@@ -9,6 +9,8 @@
 //! | `key_index`, `compact_set` | the lines of each idempotency key, in little memory |
 //! | `recovery`, `reset` | opening and resetting a database |
 //! | `checkpoint` | a cache of the state after a part of the journal |
+//! | `compaction`, `compaction_state` | dropping the attempts of old orders, in steps |
+//! | `old_attempts`, `rewrite` | finding these attempts, and writing the new journal |
 //! | `writer` | group commit: many callers, one sync |
 //! | `storage` | the files, as a trait and its implementation |
 //! | `reader`, `progress`, `audit` | following a journal without its lock, and checking the stock |
@@ -17,6 +19,8 @@
 pub mod audit;
 mod checkpoint;
 mod compact_set;
+mod compaction;
+mod compaction_state;
 pub mod document;
 mod engine;
 mod error;
@@ -24,6 +28,7 @@ mod examine;
 mod key_index;
 pub mod line;
 mod loaded;
+mod old_attempts;
 mod probe;
 mod progress;
 mod reader;
@@ -31,6 +36,7 @@ pub mod record;
 mod recovery;
 mod replay;
 mod reset;
+mod rewrite;
 pub mod storage;
 mod writer;
 
@@ -39,20 +45,22 @@ use std::path::Path;
 use futures::future::BoxFuture;
 
 pub use audit::{Audit, Verdict};
-pub use document::{Document, STARTING_DOCUMENT};
+pub use compaction_state::CompactionLimits;
+pub use document::{Document, Retries, STARTING_DOCUMENT};
 pub use engine::{Committed, Engine, Publication, Request};
 pub use error::{Damage, StoreError, Witness};
 pub use examine::{Difference, Examination, Problem, examine};
 pub use probe::{Probed, probe};
 pub use progress::Progress;
 pub use reader::{CoveredLines, JournalReader, News, read_document, watched_folder};
-pub use record::{Aside, AttemptEvent, CommitOutcome, Fact, Phase, Record, Refused};
+pub use record::{Aside, AttemptEvent, CommitOutcome, Compacted, Fact, Phase, Record, Refused};
 pub use reset::Kept;
+pub use rewrite::Saved;
 pub use writer::JsonStore;
 
 use crate::{
     clock,
-    domain::{Effect, Guard, Origin},
+    domain::{Effect, Guard, Origin, REORDER_BELOW},
 };
 
 /// An effect to apply.
@@ -82,6 +90,22 @@ pub trait Store: Send + Sync + 'static {
 
     /// Records a note. An event of an attempt is not synced, so a loss of power may lose the last events.
     fn note(&self, note: Note) -> BoxFuture<'static, Result<(), StoreError>>;
+}
+
+/// Compacts the journal of the database at `path`. Returns what that saved, or `None` if there is no journal. Calls `seen`
+/// meanwhile.
+///
+/// # Errors
+/// Fails if the files cannot be opened, or like [`Engine::open`] and [`Engine::compact`].
+pub fn compact(path: &Path, seen: &dyn Fn(Progress)) -> Result<Option<Saved>, StoreError> {
+    if !storage::Paths::checked(path)?.journal.exists() {
+        return Ok(None);
+    }
+    let storage = storage::Disk::open(path)?;
+    storage.remove_leftovers();
+    let mut engine = Engine::open_observed(storage, clock::now, REORDER_BELOW, seen)?;
+    let saved = engine.compact(CompactionLimits::KEEP_ORDERS, seen)?;
+    Ok(Some(saved.unwrap_or_else(|| engine.nothing_saved())))
 }
 
 /// Resets the database at `path` to the original demo's starting document. The old journal is kept.

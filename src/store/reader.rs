@@ -15,7 +15,7 @@ use super::{
     document::Document,
     error::{Damage, StoreError, Witness, failed},
     progress::Progress,
-    record::Record,
+    record::{Compacted, Fact, Record},
     replay::{Position, read_lines},
     storage::{FileId, Paths, file_id, open_checkpoint, read_document_bytes},
 };
@@ -53,6 +53,9 @@ const RECENT_BYTES: u64 = 1 << 20;
 /// Number of bytes of a journal that are read at a time.
 pub(super) const CHUNK_BYTES: usize = 1 << 20;
 
+/// Number of bytes at a journal's start in which its first line is expected if it was compacted.
+const FIRST_LINE_BYTES: usize = 4096;
+
 /// Number of bytes at a journal's end that are searched for its last line at first. They are doubled for a longer line.
 const LAST_LINE_BYTES: u64 = 4096;
 
@@ -74,6 +77,8 @@ pub struct JournalReader {
     restarted: bool,
     /// The checkpoint from which the next journal to open may be read.
     checkpoint: Option<PathBuf>,
+    /// Number of bytes that compactions have removed from the open journal.
+    removed_bytes: u64,
     /// The lines that were not read and that the caller does not know yet.
     covered: Option<CoveredLines>,
 }
@@ -92,6 +97,7 @@ impl JournalReader {
             end_checked: false,
             restarted: false,
             checkpoint: None,
+            removed_bytes: 0,
             covered: None,
         }
     }
@@ -167,6 +173,9 @@ impl JournalReader {
         let mut position = self.position;
         match read_lines(new, &mut position) {
             Ok(lines) => {
+                if let Some(compacted) = lines.first().and_then(|(_, record)| declaration(record)) {
+                    self.removed_bytes = compacted.removed_bytes;
+                }
                 let records = lines.into_iter().map(|(_, record)| record).collect();
                 let at_end = begin + bytes.len() as u64 >= length;
                 let read = usize::try_from(position.offset - self.position.offset).unwrap_or(usize::MAX);
@@ -199,6 +208,7 @@ impl JournalReader {
     fn begin(&mut self) {
         self.position = Position::default();
         self.last_line.clear();
+        self.removed_bytes = 0;
         self.caught_up = false;
         self.end_checked = false;
     }
@@ -223,6 +233,11 @@ impl JournalReader {
         }
         let file = open_regular(&self.path, OpenOptions::new().read(true))
             .map_err(|source| failed("open", &self.path, source))?;
+        if self.position.seq > 0 && self.continue_in(&file).unwrap_or(false) {
+            self.file = Some((found, file));
+            self.end_checked = false;
+            return Ok(false);
+        }
         self.begin();
         let checkpoint = self.checkpoint.take().filter(|_| metadata.len() >= MIN_COVERED_BYTES);
         if let Some(reason) = checkpoint.and_then(|checkpoint| self.skip_covered(&checkpoint, &file).err()) {
@@ -230,6 +245,27 @@ impl JournalReader {
         }
         self.file = Some((found, file));
         Ok(self.covered.is_none())
+    }
+
+    /// Moves to the same position in `journal` if it is the open journal after a compaction. Returns whether it is. Lines
+    /// that were not read yet may have been dropped; then it must be read from its start.
+    fn continue_in(&mut self, journal: &File) -> io::Result<bool> {
+        let first = first_line(journal)?;
+        let compacted = first.as_ref().and_then(declaration);
+        let Some(Compacted { removed_bytes, .. }) = compacted.filter(|dropped| dropped.through < self.position.seq)
+        else {
+            return Ok(false);
+        };
+        let old = self.position.offset.saturating_add(self.removed_bytes);
+        let Some(offset) = old.checked_sub(*removed_bytes) else { return Ok(false) };
+        let Some(from) = offset.checked_sub(self.last_line.len() as u64) else { return Ok(false) };
+        let mut line = vec![0; self.last_line.len()];
+        journal.read_exact_at(&mut line, from)?;
+        if line != self.last_line {
+            return Ok(false);
+        }
+        (self.position, self.removed_bytes) = (Position::after(self.position.seq, offset), *removed_bytes);
+        Ok(true)
     }
 
     /// Moves after the lines that the checkpoint covers.
@@ -253,7 +289,9 @@ impl JournalReader {
         let window = read(end.offset - RECENT_BYTES, RECENT_BYTES)?;
         let partial = window.iter().position(|byte| *byte == b'\n').map_or(RECENT_BYTES, |at| at as u64 + 1);
         let recent = lines((end.offset - RECENT_BYTES + partial, RECENT_BYTES - partial))?;
-        let first = lines(checkpoint.first_line())?.into_iter().next().ok_or(CheckpointError::Stale)?;
+        let first = lines(checkpoint.first_line())?;
+        self.removed_bytes = first.iter().find_map(declaration).map_or(0, |compacted| compacted.removed_bytes);
+        let first = first.into_iter().find(|record| record.seq == 1).ok_or(CheckpointError::Stale)?;
         let (from, bytes) = checkpoint.last_line();
         self.last_line = read(from, bytes)?;
         self.position = end;
@@ -262,19 +300,26 @@ impl JournalReader {
     }
 
     /// Refuses a journal that ends before the line that its document shows, as a worker does. A document that changes
-    /// at the same time, by a reset or a commit, is not evidence.
+    /// at the same time, by a reset or a commit, is not evidence, and neither is one of a journal that replaced this one.
     fn refuse_lost_end(&self) -> Result<(), StoreError> {
         let Some((_, file)) = &self.file else { return Ok(()) };
         let shown = || read_document(&self.document).ok().flatten().and_then(|document| document.seq);
         let Some(known) = shown() else { return Ok(()) };
         let end = last_line(file).map_err(|source| failed("read", &self.path, source))?;
         match end {
-            Some(end) if end.seq < known && shown() == Some(known) => {
+            Some(end) if end.seq < known && shown() == Some(known) && self.is_current()? => {
                 let cause = Damage::EndMissing { journal: end.seq, known, witness: Witness::Document };
                 Err(self.damaged(end.offset, cause))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether the open journal still has the name. A compaction may have replaced it, and the document then shows a line of
+    /// the new journal.
+    fn is_current(&self) -> Result<bool, StoreError> {
+        let named = stat_regular(&self.path).map_err(|source| failed("inspect", &self.path, source))?;
+        Ok(self.file.as_ref().map(|(open, _)| *open) == named.as_ref().map(file_id))
     }
 
     /// Reads the line before the position and the bytes after it: about `most` bytes, but at least one whole line if
@@ -295,6 +340,19 @@ impl JournalReader {
     }
 }
 
+/// Returns the first line of a journal; `None` if it is incomplete, damaged or long.
+fn first_line(file: &File) -> io::Result<Option<Record>> {
+    let mut bytes = vec![0; FIRST_LINE_BYTES];
+    let read = file.read_at(&mut bytes, 0)?;
+    let line = bytes[..read].split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(Record::decode(line).ok())
+}
+
+/// Returns the declaration in the first line of a journal that was compacted.
+const fn declaration(first: &Record) -> Option<&Compacted> {
+    if let Fact::Compacted(compacted) = &first.fact { Some(compacted) } else { None }
+}
+
 /// Returns the number and the end of a journal's last complete line; `None` if there is none or it is damaged.
 fn last_line(file: &File) -> io::Result<Option<Position>> {
     let length = file.metadata()?.len();
@@ -309,7 +367,7 @@ fn last_line(file: &File) -> io::Result<Option<Position>> {
         let start = ends.next().map(|at| at + 1).or((from == 0).then_some(0));
         if let (Some(start), Some(end)) = (start, end) {
             let record = Record::decode(&bytes[start..end]).ok();
-            return Ok(record.map(|record| Position { offset: from + end as u64 + 1, seq: record.seq }));
+            return Ok(record.map(|record| Position::after(record.seq, from + end as u64 + 1)));
         }
         if from == 0 {
             return Ok(None);

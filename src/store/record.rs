@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    document::Retries,
     error::StoreError,
     line::{self, LineError},
 };
@@ -17,7 +18,7 @@ use crate::{
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// Number of the line, from 1.
+    /// Number of the line, from 1. [`Fact::Compacted`] has 0, because it comes before line 1.
     pub seq: u64,
     /// Time on the writer's clock. Records are not ordered by it.
     pub at: UnixMillis,
@@ -44,6 +45,37 @@ pub enum Fact {
     Attempt(AttemptEvent),
     /// Another program changed the document. The change was not adopted; a copy was kept.
     Aside(Aside),
+    /// The first line of a compacted journal: which lines were dropped.
+    Compacted(Compacted),
+}
+
+/// The declaration of the lines that compactions have dropped. They are lines of attempts with a number up to `through`;
+/// any other missing line is damage.
+///
+/// Effects lie between the dropped lines, so their ranges would need as many bytes as the orders. A number and a sum of
+/// checksums detect the loss of a line as well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Compacted {
+    /// Version of the journal's format. A journal without this line has version 1.
+    pub format: u32,
+    /// Number of the last dropped line.
+    pub through: u64,
+    /// Number of lines up to `through` that the journal still has.
+    pub kept: u64,
+    /// Sum of the checksums of these lines, modulo 2^64, in hexadecimal.
+    pub check: String,
+    /// Number of orders whose lines of attempts were dropped.
+    pub orders: u64,
+    /// Number of bytes that the journal would have in addition if it had never been compacted.
+    pub removed_bytes: u64,
+    /// Retries that the dropped lines recorded.
+    pub retries: Retries,
+}
+
+impl Compacted {
+    /// The version of the format that this program reads and writes.
+    pub const FORMAT: u32 = 2;
 }
 
 /// The state at the start of a journal.
@@ -218,7 +250,7 @@ impl Fact {
             Self::Order(commit) | Self::Supplier(commit) => Some(commit.key.clone()),
             Self::Init(init) => Inventory::applied_before(&init.last_order),
             Self::Adjust(adjustment) => Inventory::applied_before(&adjustment.last_order),
-            Self::Reject(_) | Self::Attempt(_) | Self::Aside(_) => None,
+            Self::Reject(_) | Self::Attempt(_) | Self::Aside(_) | Self::Compacted(_) => None,
         }
     }
 
@@ -232,7 +264,7 @@ impl Fact {
             }
             Self::Init(init) => Some(LedgerEntry::earlier(init.stock)),
             Self::Adjust(adjustment) => Some(LedgerEntry::earlier(adjustment.stock)),
-            Self::Reject(_) | Self::Attempt(_) | Self::Aside(_) => None,
+            Self::Reject(_) | Self::Attempt(_) | Self::Aside(_) | Self::Compacted(_) => None,
         }
     }
 }

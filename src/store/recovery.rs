@@ -107,6 +107,7 @@ impl<M: Storage> Engine<M> {
         let Loaded { file, position, .. } = *self.state()?;
         // Forget the position in another file: a file system may reuse the inode number of a removed one.
         self.seen = self.seen.filter(|(seen_in, _)| *seen_in == file);
+        position.check_end().map_err(|cause| self.damaged(position.offset, cause))?;
         let missing = |known, witness| Damage::EndMissing { journal: position.seq, known, witness };
         if let Some((_, seen)) = self.seen.filter(|(_, seen)| seen.seq > position.seq) {
             return Err(self.damaged(position.offset, missing(seen.seq, Witness::Process)));
@@ -256,11 +257,10 @@ impl<M: Storage> Engine<M> {
 
     fn apply_records(&mut self, file: FileId, records: &[(u64, Record)], position: Position) -> Result<(), StoreError> {
         let offset = self.loaded.as_ref().map_or(0, |loaded| loaded.position.offset);
-        let applied = match (self.loaded.take(), records.split_first()) {
-            (Some(mut loaded), _) => loaded.apply(records).map(|()| Some(loaded)),
-            (None, None) => Ok(None),
-            (None, Some(((_, first), rest))) => Loaded::begin(file, first, self.reorder_below)
-                .and_then(|mut loaded| loaded.apply(rest).map(|()| Some(loaded))),
+        let applied = match self.loaded.take() {
+            Some(mut loaded) => loaded.apply(records).map(|()| Some(loaded)),
+            None if records.is_empty() => Ok(None),
+            None => Loaded::begin(file, records, self.rules).map(Some),
         };
         // After an inconsistent record, the loaded state is discarded.
         self.loaded = applied.map_err(|cause| self.damaged(offset, cause))?;

@@ -4,8 +4,9 @@
 use crate::domain::{Inventory, Rejection, Stock};
 
 use super::{
-    error::Damage,
-    record::{Fact, Phase, Record},
+    error::{Damage, Witness},
+    line::{LineError, checksum},
+    record::{Compacted, Fact, Phase, Record},
 };
 
 /// A position in a journal: the end of line `seq`.
@@ -13,8 +14,91 @@ use super::{
 pub struct Position {
     /// Offset in bytes.
     pub offset: u64,
-    /// Number of lines before it.
+    /// Number of the line before it.
     pub seq: u64,
+    /// The part of a compacted journal in which lines may be missing, if the position is in it.
+    compacted: Option<CompactedPart>,
+}
+
+/// The lines of a compacted journal up to the last dropped one, as far as they were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct CompactedPart {
+    through: u64,
+    kept: u64,
+    check: u64,
+    found: u64,
+    found_check: u64,
+}
+
+impl Position {
+    /// The position after line `seq`, which no dropped line follows.
+    #[must_use]
+    pub const fn after(seq: u64, offset: u64) -> Self {
+        Self { offset, seq, compacted: None }
+    }
+
+    /// Moves after the next line.
+    fn accept(&mut self, record: &Record, line: &[u8]) -> Result<(), Damage> {
+        match (&record.fact, self.compacted) {
+            (Fact::Compacted(declared), None) if (self.offset, record.seq) == (0, 0) => {
+                self.compacted = Some(CompactedPart::declared(declared)?);
+                return Ok(());
+            }
+            (_, Some(mut part)) if record.seq <= part.through => {
+                if record.seq <= self.seq {
+                    return Err(Damage::Sequence { expected: self.seq + 1, found: record.seq });
+                }
+                part.found += 1;
+                part.found_check = part.found_check.wrapping_add(checksum(line).unwrap_or_default());
+                (self.seq, self.compacted) = (record.seq, Some(part));
+                return Ok(());
+            }
+            (_, Some(part)) => (self.seq, self.compacted) = (part.end()?, None),
+            (_, None) => {}
+        }
+        let expected = self.seq + 1;
+        if record.seq != expected || matches!(record.fact, Fact::Compacted(_)) {
+            return Err(Damage::Sequence { expected, found: record.seq });
+        }
+        self.seq = expected;
+        Ok(())
+    }
+
+    /// Checks that a journal may end here. A compaction never drops the last line.
+    ///
+    /// # Errors
+    /// Returns [`Damage::EndMissing`] if a dropped line follows.
+    pub(super) const fn check_end(&self) -> Result<(), Damage> {
+        match self.compacted {
+            None => Ok(()),
+            Some(part) => {
+                let (journal, known, witness) = (self.seq, part.through, Witness::FirstLine);
+                Err(Damage::EndMissing { journal, known, witness })
+            }
+        }
+    }
+}
+
+impl CompactedPart {
+    fn declared(declared: &Compacted) -> Result<Self, Damage> {
+        if declared.format != Compacted::FORMAT {
+            return Err(Damage::Format { found: declared.format, known: Compacted::FORMAT });
+        }
+        let check = u64::from_str_radix(&declared.check, 16)
+            .map_err(|error| LineError::NoRecord(format!("its check: {error}")))?;
+        let Compacted { through, kept, .. } = *declared;
+        Ok(Self { through, kept, check, found: 0, found_check: 0 })
+    }
+
+    /// Checks that all kept lines were found, and returns the number of the last dropped line.
+    fn end(self) -> Result<u64, Damage> {
+        let Self { through, kept, found, .. } = self;
+        if (kept, self.check) == (found, self.found_check) {
+            Ok(through)
+        } else {
+            Err(Damage::Compacted { through, kept, found })
+        }
+    }
 }
 
 /// A complete line that is damaged.
@@ -30,19 +114,15 @@ pub struct BadLine {
 /// offset. Ignores an incomplete line at the end, because it is torn or still being written.
 ///
 /// # Errors
-/// Returns [`BadLine`] for the first line with a wrong checksum or number.
+/// Returns [`BadLine`] for the first line with a wrong checksum or number, and if lines are missing before it.
 pub fn read_lines(bytes: &[u8], position: &mut Position) -> Result<Vec<(u64, Record)>, BadLine> {
     let mut records = Vec::new();
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         let Some(content) = line.strip_suffix(b"\n") else { break };
-        let bad = |cause| BadLine { offset: position.offset, cause };
-        let record = Record::decode(content).map_err(|error| bad(error.into()))?;
-        let expected = position.seq + 1;
-        if record.seq != expected {
-            return Err(bad(Damage::Sequence { expected, found: record.seq }));
-        }
-        records.push((position.offset, record));
-        position.seq = expected;
+        let offset = position.offset;
+        let record = Record::decode(content).map_err(|error| BadLine { offset, cause: error.into() })?;
+        position.accept(&record, content).map_err(|cause| BadLine { offset, cause })?;
+        records.push((offset, record));
         position.offset += line.len() as u64;
     }
     Ok(records)
@@ -54,7 +134,7 @@ pub fn read_lines(bytes: &[u8], position: &mut Position) -> Result<Vec<(u64, Rec
 /// Returns [`Damage`] if the record does not follow from those before.
 pub fn fold(inventory: &mut Inventory, record: &Record) -> Result<bool, Damage> {
     match &record.fact {
-        Fact::Init(_) => Err(Damage::SecondInit { seq: record.seq }),
+        Fact::Init(_) | Fact::Compacted(_) => Err(Damage::SecondInit { seq: record.seq }),
         Fact::Order(commit) | Fact::Supplier(commit) => {
             check_stock(inventory, record.seq, commit.receipt.delta, commit.receipt.stock)?;
             inventory.apply(&commit.receipt, &commit.origin);

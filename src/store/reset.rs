@@ -54,7 +54,7 @@ impl<M: Storage> Engine<M> {
     /// [`StoreError::DamagedDocument`] if there is only another program's file. The old database is then unchanged.
     /// Returns [`StoreError::HalfReset`] if the old database could not be restored.
     pub fn reset(storage: M, clock: fn() -> UnixMillis) -> Result<Kept, StoreError> {
-        Self::new(storage, clock, REORDER_BELOW).locked(Self::reset_locked)
+        Self::new(storage, clock, REORDER_BELOW.into()).locked(Self::reset_locked)
     }
 
     fn reset_locked(&mut self) -> Result<Kept, StoreError> {

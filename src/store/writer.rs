@@ -5,7 +5,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        mpsc::{self, RecvTimeoutError},
+        mpsc::{self, RecvTimeoutError, TryRecvError},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -18,6 +18,7 @@ use futures::{
 
 use super::{
     CommitRequest, Note, Store,
+    compaction_state::CompactionLimits,
     engine::{Answer, Committed, Engine, Publication, Request},
     error::{StoreError, failed},
     progress::Progress,
@@ -77,17 +78,23 @@ impl JsonStore {
     /// # Errors
     /// Fails if the files cannot be opened or a thread cannot be started, or like [`Engine::open`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::open_observed(path, &|_| {})
+        Self::open_observed(path, None, &|_| {})
     }
 
-    /// Like [`Self::open`]; calls `seen` while it reads a long journal.
+    /// Like [`Self::open`], and compacts the journal at these limits. Calls `seen` while it reads a long journal.
     ///
     /// # Errors
     /// Fails like [`Self::open`].
-    pub fn open_observed(path: &Path, seen: &dyn Fn(Progress)) -> Result<Self, StoreError> {
+    pub fn open_observed(
+        path: &Path,
+        limits: Option<CompactionLimits>,
+        seen: &dyn Fn(Progress),
+    ) -> Result<Self, StoreError> {
         let storage = Disk::open(path)?;
         storage.remove_leftovers();
-        Self::on(Engine::open_observed(storage, crate::clock::now, REORDER_BELOW, seen)?)
+        let mut engine = Engine::open_observed(storage, crate::clock::now, REORDER_BELOW, seen)?;
+        engine.set_compaction(limits);
+        Self::on(engine)
     }
 
     /// Starts the writer of an open engine, on any storage.
@@ -139,9 +146,9 @@ fn serve<M: Storage>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         } else {
-            match jobs.recv() {
-                Ok(job) => Some(job),
-                Err(_) => break,
+            match next_job(&mut engine, jobs) {
+                Some(job) => Some(job),
+                None => break,
             }
         };
         let waiting = std::iter::from_fn(|| jobs.try_recv().ok());
@@ -168,6 +175,7 @@ fn serve<M: Storage>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
             let _gone = reply.send(answer);
         }
         engine.write_checkpoint_if_due();
+        engine.compact_some();
         if full {
             thread::sleep(PAUSE_BETWEEN_BATCHES);
         }
@@ -176,6 +184,17 @@ fn serve<M: Storage>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
         let _logged = engine.commit(&[], Publication::Now).map_err(|error| fail(&error, 0));
     }
     engine.write_last_checkpoint();
+}
+
+/// Waits for the next request, and compacts the journal meanwhile. Returns `None` after the last one.
+fn next_job<M: Storage>(engine: &mut Engine<M>, jobs: &mpsc::Receiver<Job>) -> Option<Job> {
+    while engine.is_compacting() {
+        match jobs.try_recv() {
+            Err(TryRecvError::Empty) => engine.compact_some(),
+            job => return job.ok(),
+        }
+    }
+    jobs.recv().ok()
 }
 
 /// Returns the answers for a batch that failed. Logs the error of a batch without requests, which only publishes.

@@ -106,7 +106,7 @@ variants! {
     }
     see_timeout, TimeoutKind { StartToClose, ScheduleToStart, ScheduleToClose, Heartbeat, Unspecified }
     see_payload, PayloadContent { Json, Null, Other, Undecodable }
-    see_fact, Fact { Init, Order, Supplier, Reject, Adjust, Attempt, Aside }
+    see_fact, Fact { Init, Order, Supplier, Reject, Adjust, Attempt, Aside, Compacted }
     see_phase, Phase { Started, Fault, Completed, Failed }
 }
 

@@ -170,7 +170,7 @@ fn a_checkpoint_of_a_newer_program_is_ignored() {
     let bytes = String::from_utf8_lossy(&machine.checkpoint().unwrap()).into_owned();
     let header = bytes.split_once('\n').unwrap().0;
     let body = idempotence::store::line::open(header.as_bytes()).unwrap();
-    let body = String::from_utf8(body).unwrap().replacen("\"format\":1", "\"format\":2", 1);
+    let body = String::from_utf8(body).unwrap().replacen("\"format\":2", "\"format\":3", 1);
     machine.write_checkpoint(Some(&[&idempotence::store::line::seal(body.as_bytes()), &b"\n"[..]].concat()));
     assert!(bytes_read(&machine) > 1 << 20);
     assert_right(&machine, 995_500);

@@ -7,6 +7,11 @@
 
 mod bench;
 mod checkpoints;
+mod compacted;
+mod compaction;
+mod compaction_crashes;
+mod compaction_model;
+mod compaction_readers;
 mod concurrency;
 mod crashes;
 mod defects;

@@ -166,6 +166,15 @@ impl<M: Storage> Storage for Odd<M> {
     fn stage(&mut self, part: Part, bytes: &[u8]) -> io::Result<M::Staged> {
         self.step(|inner| inner.stage(part, bytes))
     }
+    fn stage_journal(&mut self) -> io::Result<M::Staged> {
+        self.step(Storage::stage_journal)
+    }
+    fn write_staged(&mut self, staged: &mut M::Staged, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.inner.write_staged(staged, at, bytes)
+    }
+    fn sync_staged(&mut self, staged: &mut M::Staged) -> io::Result<()> {
+        self.inner.sync_staged(staged)
+    }
     fn stage_current(&mut self, part: Part) -> io::Result<Option<M::Staged>> {
         self.step(|inner| inner.stage_current(part))
     }

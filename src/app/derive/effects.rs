@@ -115,6 +115,6 @@ fn effect_of(record: &Record, times: u32, stock: Stock) -> Option<Effect> {
             let key = event.origin.key();
             line(key.as_str(), kind, 0, Some(event.origin.attempt.number()))
         }
-        Fact::Init(_) | Fact::Aside(_) => None,
+        Fact::Init(_) | Fact::Aside(_) | Fact::Compacted(_) => None,
     }
 }

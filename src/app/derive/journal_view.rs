@@ -60,6 +60,8 @@ pub struct JournalView {
     more: bool,
     /// Bytes of a long journal that were read, and all its bytes; `None` once all are read.
     pub reading: Option<(u64, u64)>,
+    /// Number of the last line that a compaction has dropped. Lines up to it may be missing.
+    compacted_through: u64,
     /// Records after a gap.
     parked: BTreeMap<u64, Record>,
     /// Records after a gap that were too many to keep.
@@ -108,9 +110,13 @@ impl JournalView {
         }
         self.parked.insert(record.seq, record);
         let (mut ready, mut turn) = (Vec::new(), next);
-        while let Some(record) = self.parked.remove(&turn) {
-            ready.push(record);
-            turn = turn.saturating_add(1);
+        // A compaction may have dropped the lines between.
+        let first_complete = self.compacted_through.saturating_add(1);
+        while let Some(first) = self.parked.first_entry()
+            && *first.key() <= turn.max(first_complete)
+        {
+            turn = first.key().saturating_add(1);
+            ready.push(first.remove());
         }
         ready
     }
@@ -138,7 +144,7 @@ impl JournalView {
             self.audit = Audit::default();
             self.effects = Effects::default();
             self.parked.clear();
-            self.lost = 0;
+            (self.lost, self.compacted_through) = (0, 0);
             self.awaits_first_record = true;
         }
         let first = news.records.iter().find(|record| record.seq == 1).filter(|_| self.awaits_first_record)?;
@@ -148,6 +154,17 @@ impl JournalView {
             None if self.earlier.resets => Some(Reread::Replaced),
             _ => Some(Reread::Same),
         }
+    }
+
+    /// The journal was compacted: records up to `through` may be missing.
+    pub const fn begin_compacted(&mut self, through: u64) {
+        self.compacted_through = through;
+    }
+
+    /// Whether lines around this one may have been dropped.
+    #[must_use]
+    pub const fn is_compacted(&self, seq: u64) -> bool {
+        seq <= self.compacted_through
     }
 
     /// Starts after the records that were not read. Their orders are known only as totals.

@@ -10,7 +10,7 @@ use crate::{
 };
 
 use super::{
-    Left, Orders,
+    Dropped, Left, Orders,
     attempt::{AttemptEnd, Committed, Failure, Strike},
     description::{Description, FailingTask},
     execution::{OrderDetails, RejectionReason},
@@ -30,20 +30,41 @@ pub struct Applied {
 
 /// Applies new journal records to the journal's view and to the orders.
 pub fn apply_news(journal: &mut JournalView, orders: &mut Orders, news: News, now: UnixMillis) -> Applied {
+    if news.restarted {
+        orders.set_dropped(None);
+    }
     if let Some(which) = journal.reread(&news) {
         orders.journal_begins(which);
     }
     let mut records = Vec::with_capacity(news.records.len());
     for record in news.records {
+        if let Fact::Compacted(compacted) = record.fact {
+            journal.begin_compacted(compacted.through);
+            orders.set_dropped(Some(Dropped { orders: compacted.orders, retries: compacted.retries }));
+            continue;
+        }
         for record in journal.sequence(record) {
             let times = journal.apply_record(&record);
-            apply_record(orders, &record, times);
+            if !is_dropped(journal, orders, &record) {
+                apply_record(orders, &record, times);
+            }
             records.push(record);
         }
     }
     journal.on_journal_read(now);
     let left = if journal.is_partial() { None } else { orders.journal_read() };
     Applied { records, left }
+}
+
+/// Whether a compaction has dropped the attempts of the record's run. The order is older than the listed ones, and it has
+/// ended although no record says so.
+fn is_dropped(journal: &JournalView, orders: &Orders, record: &Record) -> bool {
+    let (workflow, run) = match &record.fact {
+        Fact::Order(commit) | Fact::Supplier(commit) => (&commit.origin.workflow, &commit.origin.run),
+        Fact::Reject(refused) => (&refused.workflow, &refused.run),
+        _ => return false,
+    };
+    journal.is_compacted(record.seq) && orders.of_run(&(id(workflow), id(run))).is_none()
 }
 
 /// Applies the records before those of the first news. The orders of most of them are only counted.
@@ -110,7 +131,7 @@ fn apply_record(orders: &mut Orders, record: &Record, times: u32) {
                 execution.rejection = Some(found);
             });
         }
-        Fact::Init(_) | Fact::Adjust(_) | Fact::Aside(_) => {}
+        Fact::Init(_) | Fact::Adjust(_) | Fact::Aside(_) | Fact::Compacted(_) => {}
     }
 }
 

@@ -21,7 +21,10 @@ use std::{
     ops::Bound,
 };
 
-use crate::domain::{Activity, RunEnd, UnixMillis, WorkflowId};
+use crate::{
+    domain::{Activity, RunEnd, UnixMillis, WorkflowId},
+    store::Retries,
+};
 
 use description::Description;
 use execution::{Execution, Submission};
@@ -48,6 +51,15 @@ type SortKey<'a> = (Rank, &'a str, Option<&'a str>);
 /// Whether the workflow task fails, the time of the start, the ticket, and the sequence number in the journal.
 type Rank = (bool, UnixMillis, u64, u64);
 
+/// Orders whose records of attempts a compaction has dropped from the journal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dropped {
+    /// Number of the orders.
+    pub orders: u64,
+    /// Their retries.
+    pub retries: Retries,
+}
+
 /// All known orders.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Orders {
@@ -68,6 +80,8 @@ pub struct Orders {
     attempts: u64,
     retries: [u64; Activity::ALL.len()],
     forgotten: u64,
+    /// The orders whose records of attempts are not in the journal any more.
+    dropped: Option<Dropped>,
     replacement: Option<Box<replacement::Replacement>>,
     /// Orders that have changed since the last call of [`Self::take_changed`]; `None` if changes are not recorded.
     changed: Option<Vec<Slot>>,
@@ -144,8 +158,9 @@ impl Orders {
 
     /// Sum over runs of (highest attempt - 1) in the journal, as the document counts retries.
     #[must_use]
-    pub const fn retries(&self, activity: Activity) -> u64 {
-        self.retries[activity as usize]
+    pub fn retries(&self, activity: Activity) -> u64 {
+        let dropped = self.dropped.as_ref().map_or(0, |dropped| dropped.retries.of_activity(activity));
+        self.retries[activity as usize].saturating_add(dropped)
     }
 
     /// Records changes for [`Self::take_changed`], or stops recording them.
@@ -163,10 +178,15 @@ impl Orders {
         self.forgotten += all.saturating_sub(self.rows.len() as u64);
     }
 
-    /// Orders that were dropped to keep memory bounded.
+    /// Sets the orders that the journal has without their attempts. They are counted, and not listed.
+    pub fn set_dropped(&mut self, dropped: Option<Dropped>) {
+        self.dropped = dropped;
+    }
+
+    /// Orders that are not listed: those that were dropped to keep memory bounded, and those without attempts.
     #[must_use]
-    pub const fn forgotten(&self) -> u64 {
-        self.forgotten
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten.saturating_add(self.dropped.as_ref().map_or(0, |dropped| dropped.orders))
     }
 
     /// The order in a slot; `None` after it was removed.

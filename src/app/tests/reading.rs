@@ -7,7 +7,7 @@ use crate::{
         *,
     },
     domain::{OrderOutcome, Receipt, RunEnd, UnixMillis},
-    store::{Audit, CommitOutcome, CoveredLines, Fact, News, Record},
+    store::{Audit, CommitOutcome, Compacted, CoveredLines, Fact, News, Record, Retries},
 };
 
 use super::{after_reset, picture};
@@ -62,6 +62,66 @@ fn of_the_orders_that_a_checkpoint_covers_the_newest_are_listed_and_all_are_judg
     let again = Record { seq: records.len() as u64 + 1, at: credit.at, fact: Fact::Supplier(commit) };
     tell(&mut scene, false, &[again], false);
     assert_eq!((scene.app.journal().audit.actual, scene.app.stock_verdict()), (2001, StockVerdict::Wrong));
+}
+
+/// The records that a compaction leaves of these, without any attempts.
+fn compacted(records: &[Record], retries: u64) -> Vec<Record> {
+    let through = records.iter().rev().find(|record| matches!(record.fact, Fact::Attempt(_))).unwrap().seq;
+    let kept: Vec<_> = records.iter().filter(|record| !matches!(record.fact, Fact::Attempt(_))).cloned().collect();
+    let declared = Compacted {
+        format: Compacted::FORMAT,
+        through,
+        kept: kept.iter().filter(|record| record.seq <= through).count() as u64,
+        check: "0".repeat(16),
+        orders: 1,
+        removed_bytes: 1_000,
+        retries: Retries { update_inventory: retries, supplier_order: 0 },
+    };
+    let declaration = Record { seq: 0, at: records[0].at, fact: Fact::Compacted(declared) };
+    std::iter::once(declaration).chain(kept).collect()
+}
+
+#[test]
+fn an_order_without_its_attempts_is_counted_and_not_listed_as_open() {
+    let mut original = Scene::right();
+    let old = original.records.len();
+    (original.order, original.workflow, original.run) = ("D9", "order-D9".into(), "r9".into());
+    original.started(UPDATE, 1);
+    original.commit(UPDATE, 1, -1);
+    original.done(UPDATE, 1, CommitOutcome::Applied);
+    original.started(SUPPLIER, 1);
+    original.commit(SUPPLIER, 1, 1);
+    original.done(SUPPLIER, 1, CommitOutcome::Applied);
+    let (old, later) = original.records.split_at(old);
+    let journal = [compacted(old, 2), later.to_vec()].concat();
+    for parts in [1, 2, 5] {
+        let mut scene = Scene { app: App::new(setup()), ..Scene::new() };
+        let mut chunks = journal.chunks(journal.len().div_ceil(parts)).peekable();
+        let mut restarted = true;
+        while let Some(chunk) = chunks.next() {
+            tell(&mut scene, std::mem::take(&mut restarted), chunk, chunks.peek().is_some());
+        }
+        let orders = scene.app.orders();
+        assert_eq!((orders.len(), orders.open(), orders.forgotten()), (1, 0, 1), "{parts} parts");
+        assert_eq!(orders.retries(UPDATE), 2);
+        assert_eq!((scene.app.journal().missing(), scene.app.journal().audit.orders), (0, 2));
+        assert_eq!(scene.app.stock_verdict(), StockVerdict::Right);
+        // After a reset, nothing of it is left.
+        let new = new_journal(&scene, []);
+        tell(&mut scene, true, &new, false);
+        assert_eq!((scene.app.orders().forgotten(), scene.app.orders().retries(UPDATE)), (0, 0));
+    }
+}
+
+#[test]
+fn a_record_is_missing_only_after_the_last_dropped_one() {
+    let records = Scene::right().records;
+    let mut scene = Scene { app: App::new(setup()), ..Scene::new() };
+    let journal = compacted(&records, 0);
+    let last = journal.last().unwrap();
+    let gap = Record { seq: records.len() as u64 + 2, ..last.clone() };
+    tell(&mut scene, true, &[journal.as_slice(), &[gap]].concat(), false);
+    assert_eq!(scene.app.journal().missing(), 1);
 }
 
 /// The journal that a reset creates, and then what `lines` say.

@@ -111,6 +111,7 @@ fn change(delta: i64, stock: Stock) -> String {
 /// Returns the order and the line for an attempt or effect.
 pub(in crate::commands) fn describe(fact: &Fact) -> Option<(Option<&OrderId>, String)> {
     Some(match fact {
+        Fact::Compacted(_) => return None,
         Fact::Init(init) => (None, format!("{:<24} {} units of {}", "stock", init.stock, init.product)),
         Fact::Order(commit) | Fact::Supplier(commit) => {
             let receipt = &commit.receipt;

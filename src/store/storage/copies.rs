@@ -48,13 +48,13 @@ pub(super) fn temporary_file(folder: &Path) -> io::Result<NamedTempFile> {
 #[derive(Debug)]
 pub struct Staged {
     path: TempPath,
-    _locked: File,
+    locked: File,
 }
 
 impl From<NamedTempFile> for Staged {
     fn from(file: NamedTempFile) -> Self {
         let (file, path) = file.into_parts();
-        Self { path, _locked: file }
+        Self { path, locked: file }
     }
 }
 
@@ -69,10 +69,15 @@ impl Staged {
             // A shared lock is enough against `remove_leftovers`. On NFS, an exclusive lock needs a file that is open
             // for writing.
             if is_claimed(file.try_lock_shared(), &second)? {
-                return Ok(Self { path: second, _locked: file });
+                return Ok(Self { path: second, locked: file });
             }
         }
         Err(io::Error::new(io::ErrorKind::ResourceBusy, "another program has locked it exclusively"))
+    }
+
+    /// The file itself.
+    pub(super) const fn file(&self) -> &File {
+        &self.locked
     }
 
     /// Renames the file to `path`.

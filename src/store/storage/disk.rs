@@ -301,6 +301,18 @@ impl Storage for Disk {
         Ok(Staged::from(file))
     }
 
+    fn stage_journal(&mut self) -> io::Result<Staged> {
+        self.temporary(&self.paths.journal, &[]).map(Staged::from)
+    }
+
+    fn write_staged(&mut self, staged: &mut Staged, at: u64, bytes: &[u8]) -> io::Result<()> {
+        staged.file().write_all_at(bytes, at)
+    }
+
+    fn sync_staged(&mut self, staged: &mut Staged) -> io::Result<()> {
+        staged.file().sync_all()
+    }
+
     fn stage_current(&mut self, part: Part) -> io::Result<Option<Staged>> {
         let path = self.path(part);
         if stat(path)?.is_none() {

@@ -49,7 +49,7 @@ pub enum Part {
 #[expect(clippy::missing_errors_doc, reason = "each error is the operating system's own, as said above")]
 pub trait Storage: Send + 'static {
     /// A durable file with a temporary name. It is removed when it is dropped without being placed.
-    type Staged: std::fmt::Debug;
+    type Staged: std::fmt::Debug + Send;
 
     /// The document's path, for messages.
     fn document_path(&self) -> &Path;
@@ -108,6 +108,12 @@ pub trait Storage: Send + 'static {
 
     /// Writes `bytes` to a file that can replace this part.
     fn stage(&mut self, part: Part, bytes: &[u8]) -> io::Result<Self::Staged>;
+    /// Creates an empty file that can replace the journal.
+    fn stage_journal(&mut self) -> io::Result<Self::Staged>;
+    /// Writes a part of that file. It is durable after [`Self::sync_staged`].
+    fn write_staged(&mut self, staged: &mut Self::Staged, at: u64, bytes: &[u8]) -> io::Result<()>;
+    /// Makes everything written to that file so far durable.
+    fn sync_staged(&mut self, staged: &mut Self::Staged) -> io::Result<()>;
     /// Gives this part a second, temporary name; returns `None` if this part does not exist.
     fn stage_current(&mut self, part: Part) -> io::Result<Option<Self::Staged>>;
     /// Replaces this part with a staged file, durably and in one step. After an error, it may or may not be replaced.

@@ -14,6 +14,8 @@ pub enum Operation {
     ReadDocument,
     ReplaceDocument,
     Stage,
+    WriteStaged,
+    SyncStaged,
     Keep,
     Discard,
     Restore,
@@ -27,7 +29,7 @@ pub enum Operation {
 pub enum InjectedFault {
     /// It fails without an effect.
     Error(io::ErrorKind),
-    /// An append writes this many bytes, then fails as a full disk does.
+    /// A write writes this many bytes, then fails as a full disk does.
     Short(usize),
     /// A sync succeeds without an effect. Correct disks never do this; it shows that the tests notice a lost sync.
     Pretend,

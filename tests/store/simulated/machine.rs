@@ -20,6 +20,19 @@ pub(super) struct Journal {
     pub(super) durable: Vec<u8>,
 }
 
+/// A file with a temporary name.
+#[derive(Debug)]
+pub struct StagedFile {
+    pub(super) current: Vec<u8>,
+    pub(super) durable: Vec<u8>,
+}
+
+impl StagedFile {
+    pub(super) fn durable(bytes: &[u8]) -> Self {
+        Self { current: bytes.to_vec(), durable: bytes.to_vec() }
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Machine {
     pub(super) journal: Option<Journal>,
@@ -51,6 +64,15 @@ impl Machine {
         match part {
             Part::Document => self.document.clone(),
             Part::Journal => self.journal.as_ref().map(|journal| journal.current.clone()),
+        }
+    }
+
+    /// Replaces this part with a file. Its name is durable, and of its content what was synced.
+    pub(super) fn place(&mut self, part: Part, staged: StagedFile) {
+        self.put(part, Some(staged.current));
+        match (part, &mut self.journal) {
+            (Part::Journal, Some(journal)) => journal.durable = staged.durable,
+            _ => self.durable_document = Some(staged.durable),
         }
     }
 

@@ -16,7 +16,7 @@ use std::{
 
 use idempotence::store::storage::{FileId, JournalFile, Part, Stamp, Storage};
 
-use machine::{Journal, Machine, Place, kept_name};
+use machine::{Journal, Machine, Place, StagedFile, kept_name};
 
 pub use fault_injection::{DocumentFate, InjectedFault, Operation, PowerCut};
 
@@ -195,7 +195,7 @@ impl Simulated {
 }
 
 impl Storage for Simulated {
-    type Staged = Vec<u8>;
+    type Staged = StagedFile;
 
     fn document_path(&self) -> &Path {
         Path::new("simulated.json")
@@ -364,23 +364,47 @@ impl Storage for Simulated {
         Ok(())
     }
 
-    fn stage(&mut self, _part: Part, bytes: &[u8]) -> io::Result<Vec<u8>> {
+    fn stage(&mut self, _part: Part, bytes: &[u8]) -> io::Result<StagedFile> {
         let fault = self.begin(Operation::Stage)?;
-        self.end(fault).map(|()| bytes.to_vec())
+        self.end(fault).map(|()| StagedFile::durable(bytes))
     }
 
-    fn stage_current(&mut self, part: Part) -> io::Result<Option<Vec<u8>>> {
+    fn stage_journal(&mut self) -> io::Result<StagedFile> {
+        self.stage(Part::Journal, &[])
+    }
+
+    fn write_staged(&mut self, staged: &mut StagedFile, at: u64, bytes: &[u8]) -> io::Result<()> {
+        let fault = self.begin(Operation::WriteStaged)?;
+        let written =
+            if let Some(InjectedFault::Short(most)) = fault { &bytes[..most.min(bytes.len())] } else { bytes };
+        let at = usize::try_from(at).unwrap_or(usize::MAX);
+        if staged.current.len() < at + written.len() {
+            staged.current.resize(at + written.len(), 0);
+        }
+        staged.current[at..at + written.len()].copy_from_slice(written);
+        if written.len() < bytes.len() { Err(io::ErrorKind::StorageFull.into()) } else { self.end(fault) }
+    }
+
+    fn sync_staged(&mut self, staged: &mut StagedFile) -> io::Result<()> {
+        let fault = self.begin(Operation::SyncStaged)?;
+        if fault != Some(InjectedFault::Pretend) {
+            staged.durable.clone_from(&staged.current);
+        }
+        self.end(fault)
+    }
+
+    fn stage_current(&mut self, part: Part) -> io::Result<Option<StagedFile>> {
         let fault = self.begin(Operation::Stage)?;
         let current = self.machine().current(part);
-        self.end(fault).map(|()| current)
+        self.end(fault).map(|()| current.as_deref().map(StagedFile::durable))
     }
 
-    fn place(&mut self, part: Part, staged: Vec<u8>) -> io::Result<()> {
+    fn place(&mut self, part: Part, staged: StagedFile) -> io::Result<()> {
         let fault = self.begin(match part {
             Part::Document => Operation::ReplaceDocument,
             Part::Journal => Operation::ReplaceJournal,
         })?;
-        self.machine().put(part, Some(staged));
+        self.machine().place(part, staged);
         self.end(fault)
     }
 
