@@ -14,7 +14,7 @@ use crate::{
     config::Settings,
     listen::ListenAddress,
     runtime::{backend::endpoint, worker_child::READY},
-    store::JsonStore,
+    store::{CompactionLimits, JsonStore},
     temporal::{ATTEMPTS_PER_SDK_WORKER, CallRetries, Exporter, Link, METRICS_PATH, WorkerSetup, run_worker},
 };
 
@@ -36,7 +36,8 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
     log::of_worker(&settings);
     let faults = faults_for(&settings, Some(&args.faults), args.remote_faults)?;
     let database = &settings.database.path;
-    let open = || reading_journal(database, |seen| JsonStore::open_observed(database, None, seen));
+    let limits = CompactionLimits::after_megabytes(settings.compact_after);
+    let open = || reading_journal(database, |seen| JsonStore::open_observed(database, limits, seen));
     let store = tokio::task::block_in_place(open)?;
     let metrics = match &settings.metrics {
         Some(listen) => exporter(listen).await,

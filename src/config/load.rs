@@ -23,8 +23,8 @@ use super::security::Security;
 use super::sourced::{Layer, Origin, Sourced};
 use super::sources::Sources;
 use super::{
-    DEFAULT_CHECK_INTERVAL, DEFAULT_CONNECT_TIMEOUT, DEFAULT_NAMESPACE, DEFAULT_TASK_QUEUE, Flags, appearance, names,
-    paths, values,
+    DEFAULT_CHECK_INTERVAL, DEFAULT_COMPACT_AFTER, DEFAULT_CONNECT_TIMEOUT, DEFAULT_NAMESPACE, DEFAULT_TASK_QUEUE,
+    Flags, appearance, names, paths, values,
 };
 use crate::app::Theme;
 use crate::error_text::quoted_path;
@@ -147,6 +147,9 @@ impl Reader<'_> {
             .unwrap_or_else(|| Sourced::by_default(names::QUEUE[0], DEFAULT_TASK_QUEUE.to_owned()));
         let connect_timeout = self.seconds(Area::Connection, "IDEMPOTENCE_CONNECT_TIMEOUT", DEFAULT_CONNECT_TIMEOUT);
         let check_interval = self.seconds(Area::Worker, "CHECK_TRANSFER_TASKQUEUE_TIMER", DEFAULT_CHECK_INTERVAL);
+        let compact_after = self
+            .unflagged(Area::Worker, "IDEMPOTENCE_COMPACT_AFTER", values::megabytes)
+            .unwrap_or_else(|| Sourced::by_default("IDEMPOTENCE_COMPACT_AFTER", DEFAULT_COMPACT_AFTER));
         let codec_token = self.unflagged(Area::CodecServer, "IDEMPOTENCE_CODEC_TOKEN", values::token);
         let metrics = self.unflagged(Area::Worker, "IDEMPOTENCE_METRICS", values::metrics);
         let screen = self.screen();
@@ -174,6 +177,7 @@ impl Reader<'_> {
             temporal_cli,
             log_level,
             check_interval,
+            compact_after,
             screen,
             notices,
             dot_env,

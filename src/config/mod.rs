@@ -79,6 +79,9 @@ pub const DEFAULT_TASK_QUEUE: &str = "inventory-task-queue";
 /// The default time between checks of a database that cannot be watched.
 pub const DEFAULT_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The default of [`Settings::compact_after`].
+pub const DEFAULT_COMPACT_AFTER: u64 = 64;
+
 /// The default time to wait for the server's answer.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -113,6 +116,8 @@ pub struct Settings {
     pub database: Database,
     /// The time between checks of a database that cannot be watched: 1 second to a day.
     pub check_interval: Duration,
+    /// Megabytes of attempts after which a worker compacts the journal: at most a million, and 0 for never.
+    pub compact_after: u64,
     /// The least severe level that is logged.
     pub log_level: Level,
     /// The Temporal program to run as the embedded server: an absolute path, or a bare name to look up in `PATH`.

@@ -22,6 +22,7 @@ pub struct Name {
 pub(super) enum Kind {
     Text,
     Seconds,
+    Megabytes,
     Boolean,
 }
 
@@ -59,7 +60,7 @@ pub const SKIP_VERIFY: [&str; 2] = ["TEMPORAL_INSECURE_SKIP_VERIFY", "TEMPORAL_T
 pub(super) const ALIASES: [&[&str]; 7] = [&SERVER, &QUEUE, &TLS_CERT, &TLS_KEY, &ROOT_CA, &SERVER_NAME, &SKIP_VERIFY];
 
 /// The keys of the settings file, in the order in which `idempotence config` prints them.
-pub(super) const KEYS: [FileKey; 23] = [
+pub(super) const KEYS: [FileKey; 24] = [
     FileKey::new("address", "TEMPORAL_ADDRESS", Kind::Text),
     FileKey::new("namespace", "TEMPORAL_NAMESPACE", Kind::Text),
     FileKey::new("task_queue", "TASKQUEUE", Kind::Text),
@@ -78,6 +79,7 @@ pub(super) const KEYS: [FileKey; 23] = [
     FileKey::new("temporal_cli", "TEMPORAL_CLI", Kind::Text),
     FileKey::new("log_level", "LOG_LEVEL", Kind::Text),
     FileKey::new("check_interval", "CHECK_TRANSFER_TASKQUEUE_TIMER", Kind::Seconds),
+    FileKey::new("compact_after", "IDEMPOTENCE_COMPACT_AFTER", Kind::Megabytes),
     FileKey::new("web_ui", "TEMPORAL_UI_URL", Kind::Text),
     FileKey::new("theme", "IDEMPOTENCE_THEME", Kind::Text),
     FileKey::new("ascii", "IDEMPOTENCE_ASCII", Kind::Boolean),
@@ -86,7 +88,7 @@ pub(super) const KEYS: [FileKey; 23] = [
 ];
 
 /// Every name that this program understands, grouped by topic.
-pub const NAMES: [Name; 51] = [
+pub const NAMES: [Name; 52] = [
     Name::new(
         Connection,
         "TEMPORAL_ADDRESS",
@@ -164,6 +166,11 @@ pub const NAMES: [Name; 51] = [
         Worker,
         "CHECK_TRANSFER_TASKQUEUE_TIMER",
         "seconds between checks of a database that cannot be watched (default 1)",
+    ),
+    Name::new(
+        Worker,
+        "IDEMPOTENCE_COMPACT_AFTER",
+        "megabytes of attempts after which a worker compacts the journal (default 64; 0 means never)",
     ),
     Name::new(Screen, "LOG_LEVEL", "trace, debug, info, warn or error (default info)"),
     Name::new(Program, "TEMPORAL_CLI", "the temporal program that runs the embedded server"),

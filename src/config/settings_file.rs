@@ -47,6 +47,9 @@ fn value(table: Table<'_>, key: &FileKey) -> Result<Option<(String, usize)>, Sou
         Kind::Seconds => {
             table.digits(key.key, "a whole number of seconds, without quotes")?.map(|digits| (digits.value, digits.at))
         }
+        Kind::Megabytes => table
+            .digits(key.key, "a whole number of megabytes, without quotes")?
+            .map(|digits| (digits.value, digits.at)),
     })
 }
 

@@ -86,6 +86,7 @@ impl Effective {
             }),
             Shown::of("log_level", &self.log_level, |level| json!(level.as_str().to_ascii_lowercase())),
             Shown::of("check_interval", &self.check_interval, |interval| json!(interval.as_secs())),
+            Shown::of("compact_after", &self.compact_after, |megabytes| json!(megabytes)),
             Shown::optional("web_ui", "TEMPORAL_UI_URL", self.screen.web_ui.as_ref(), |url| json!(url)),
             Shown::of("theme", &self.screen.theme, |theme| json!(theme.name())),
             Shown::of("ascii", &self.screen.ascii, |ascii| json!(ascii)),

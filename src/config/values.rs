@@ -142,6 +142,16 @@ pub(super) fn seconds(found: &Found<'_>) -> Result<Duration, SettingsError> {
     }
 }
 
+/// Parses whole megabytes up to a terabyte.
+pub(super) fn megabytes(found: &Found<'_>) -> Result<u64, SettingsError> {
+    let text = found.text.trim();
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(megabytes @ 0..=1_000_000) if digits => Ok(megabytes),
+        _ => Err(found.invalid("it must be whole megabytes from 0 to 1000000 without a unit, e.g. 64; 0 means never")),
+    }
+}
+
 /// Returns the log level. Many programs read `LOG_LEVEL`, so an unknown value counts as the nearest level, with a
 /// notice.
 pub(super) fn log_level(sources: &Sources) -> (Sourced<Level>, Option<String>) {

@@ -24,6 +24,8 @@ fn without_settings_the_defaults_apply() {
     let stock = Database { path: home.join(".local/state/idempotence/inventory.json"), explicit: false };
     assert_eq!((settings.database, settings.check_interval), (stock, Duration::from_secs(1)));
     assert_eq!((settings.connect_timeout, settings.metrics), (Duration::from_secs(5), None));
+    assert_eq!(settings.compact_after, 64);
+    assert_eq!(Place::new().env("IDEMPOTENCE_COMPACT_AFTER", "0").settings().compact_after, 0);
     assert_eq!(
         (settings.log_level, settings.temporal_cli, settings.appearance),
         (Level::INFO, None, Appearance::default())

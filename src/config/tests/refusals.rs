@@ -9,6 +9,7 @@ fn a_value_that_is_not_understood_is_an_error_with_its_place() {
         ("TEMPORAL_NAMESPACE", "a\u{1b}b"),
         ("TASKQUEUE", "a\u{7}b"),
         ("CHECK_TRANSFER_TASKQUEUE_TIMER", "0"),
+        ("IDEMPOTENCE_COMPACT_AFTER", "1000001"),
         ("TEMPORAL_TLS", "maybe"),
         ("TEMPORAL_INSECURE_SKIP_VERIFY", "flase"),
         ("ENCRYPT_PAYLOAD", "ture"),

@@ -18,7 +18,7 @@ fn every_key_is_obeyed() {
     let settings = Place::new()
         .settings_file(
             "\u{feff}# all of it\r\naddress = \"h:1\"\r\nnamespace = \"n\"\ntask_queue = 'q'\ndatabase = '/d.json'\n\
-             temporal_cli = 't'\nlog_level = 'warn'\ncheck_interval = 1_0\ntheme = 'mono'\nascii = true\nstill = true\n\
+             temporal_cli = 't'\nlog_level = 'warn'\ncheck_interval = 1_0\ncompact_after = 7\ntheme = 'mono'\nascii = true\nstill = true\n\
              profile = 'default'\ntls = true\nserver_name = 's'\ninsecure_skip_verify = false\nconnect_timeout = 7\n\
              encrypt_payload = false\nencryption_key_id = 'k'\nmetrics = '9464'\ntls_cert = 'c.pem'\n\
              tls_key = '../idempotence/c.key'\nserver_root_ca_cert = 'c.pem'",
@@ -32,7 +32,7 @@ fn every_key_is_obeyed() {
     assert_eq!((settings.address.to_string().as_str(), settings.namespace.as_str()), ("h:1", "n"));
     assert_eq!((settings.task_queue.as_str(), settings.database.path), ("q", "/d.json".into()));
     assert_eq!((settings.temporal_cli, settings.log_level), (Some("t".into()), Level::WARN));
-    assert_eq!(settings.check_interval, Duration::from_secs(10));
+    assert_eq!((settings.check_interval, settings.compact_after), (Duration::from_secs(10), 7));
     assert_eq!(settings.appearance, Appearance { theme: crate::app::Theme::Mono, ascii: true, still: true });
     let place = Place::new();
     let defaults = format!("{:?}", place.settings());
@@ -69,6 +69,10 @@ fn a_wrong_type_is_reported_with_its_place() {
             "check_interval = '20'",
             "line 1, column 18: check_interval must be a whole number of seconds, without quotes, ",
         ),
+        (
+            "compact_after = '64'",
+            "line 1, column 17: compact_after must be a whole number of megabytes, without quotes, ",
+        ),
         ("check_interval = 1.5", "line 1, column 18: check_interval must be a whole number of seconds"),
         ("theme.name = 'x'", "line 1, column 1: theme must be a string in quotes, but this is a table"),
         ("theme = ['x']", "line 1, column 9: theme must be a string in quotes, but this is a list"),
@@ -85,6 +89,7 @@ fn a_value_out_of_range_is_refused_in_the_words_of_every_layer() {
         ("check_interval = 0", "check_interval in {}, line 1, column 18 is \"0\": ", "whole seconds from 1 to 86400"),
         ("check_interval = -5", "check_interval in {}, line 1, column 18 is \"-5\": ", "whole seconds"),
         ("check_interval = 99999999999999999999", "check_interval in {}, line 1, column 18 is \"9", "whole seconds"),
+        ("compact_after = -1", "compact_after in {}, line 1, column 17 is \"-1\": ", "megabytes from 0 to 1000000"),
         ("\ntheme = 'dark'", "theme in {}, line 2, column 9 is \"dark\": ", "terminal, contrast, colour-blind or mono"),
         ("address = ''", "address in {}, line 1, column 11 is \"\": ", "names no host"),
         ("database = '~/x.json'", "database in {}, line 1, column 12 is \"~/x.json\": ", "write the path in full"),
