@@ -92,6 +92,8 @@ pub enum CommandArgs {
     Export(ExportArgs),
     /// Check the database against its journal
     Audit(AuditArgs),
+    /// Drop the attempts of old orders from the journal
+    Compact(CompactArgs),
     /// Reset the database; the old journal is renamed, not deleted
     Reset(ResetArgs),
     /// Show every setting and its source
@@ -275,6 +277,14 @@ impl FromStr for ScreenSize {
 /// Arguments of `audit`.
 #[derive(Debug, Clone, Args)]
 pub struct AuditArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `compact`.
+#[derive(Debug, Clone, Args)]
+pub struct CompactArgs {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

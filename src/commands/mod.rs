@@ -13,7 +13,7 @@
 //! | `worker`, `server`, `codec_server` | one process each, until a signal arrives |
 //! | `supervise` | the process that ends the embedded server with this program |
 //! | `doctor`, `doctor/{database, server}` | checks the setup and suggests fixes |
-//! | `audit`, `reset`, `config`, `keys`, `export` | the command of that name |
+//! | `audit`, `compact`, `reset`, `config`, `keys`, `export` | the command of that name |
 //! | `sandbox`, `session`, `record` | a scenario's own settings, the end of a session, the start of a recording |
 //! | `stop` | waits for a request to stop a command |
 //! | `print`, `progress`, `log` | output, progress of slow operations, and log lines |
@@ -21,6 +21,7 @@
 
 mod audit;
 mod codec_server;
+mod compact;
 mod config;
 mod dashboard;
 mod demo;
@@ -100,6 +101,7 @@ async fn with_settings(command: Option<CommandArgs>, mut flags: Flags) -> Result
         CommandArgs::Watch(args) => Box::pin(watch::run(usable(effective, needed)?, args, task_queue)).await,
         CommandArgs::Replay(args) => replay::run(usable(effective, needed)?, args).await,
         CommandArgs::Audit(args) => audit::run(&announced(usable(effective, needed)?), &args),
+        CommandArgs::Compact(args) => compact::run(&announced(usable(effective, needed)?), &args),
         CommandArgs::Reset(args) => reset::run(&announced(usable(effective, needed)?), &args),
         CommandArgs::Export(args) => export::run(&args),
         CommandArgs::Supervise(args) => supervise::run(args).await,
@@ -118,7 +120,7 @@ fn needed(command: &CommandArgs) -> &'static [Area] {
         CommandArgs::CodecServer(_) => Area::CODEC_SERVER,
         CommandArgs::Start(_) => Area::START,
         CommandArgs::Watch(_) => Area::WATCH,
-        CommandArgs::Audit(_) | CommandArgs::Reset(_) => Area::STORE,
+        CommandArgs::Audit(_) | CommandArgs::Compact(_) | CommandArgs::Reset(_) => Area::STORE,
         CommandArgs::Keys(_) => Area::KEYS,
         CommandArgs::Replay(_) => &[Area::Screen],
         CommandArgs::Export(_) | CommandArgs::Config(_) | CommandArgs::Doctor(_) | CommandArgs::Supervise(_) => &[],

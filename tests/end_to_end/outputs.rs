@@ -27,6 +27,8 @@ fn full_output_is_a_failure_and_a_reader_that_stops_is_not() {
         &["doctor", "--json"],
         &["audit"],
         &["audit", "--json"],
+        &["compact"],
+        &["compact", "--json"],
         &["reset", "--yes"],
         &["reset", "--yes", "--json"],
     ] {

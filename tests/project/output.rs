@@ -21,7 +21,7 @@ fn export(home: &TempDir, arguments: &[&str]) -> Output {
 }
 
 /// Commands that print without a server. The reset creates the database that the audit needs.
-const PRINTING: [&str; 12] = [
+const PRINTING: [&str; 14] = [
     "--help",
     "--version",
     "help start",
@@ -33,6 +33,8 @@ const PRINTING: [&str; 12] = [
     "reset --yes --json --database d.json",
     "audit --database d.json",
     "audit --json --database d.json",
+    "compact --database d.json",
+    "compact --json --database d.json",
     "replay r.jsonl --plain",
 ];
 

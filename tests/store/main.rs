@@ -9,6 +9,7 @@ mod bench;
 mod checkpoints;
 mod compacted;
 mod compaction;
+mod compaction_command;
 mod compaction_crashes;
 mod compaction_model;
 mod compaction_readers;
