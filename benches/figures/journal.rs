@@ -1,7 +1,9 @@
 //! A journal of 1,000,000 lines: latency of an order while another process opens it, time until the dashboard shows its
-//! end, and time and memory of `audit`.
+//! end, time and memory of `audit`, and latency of an order while the journal is compacted.
 
 use std::{
+    fs,
+    os::unix::fs::MetadataExt,
     path::Path,
     process::{Command, Stdio},
     thread,
@@ -10,8 +12,9 @@ use std::{
 
 use futures::executor::block_on;
 use idempotence::{
-    domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId},
-    store::{CommitRequest, JsonStore, Store},
+    clock::now,
+    domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW},
+    store::{CommitRequest, CompactionLimits, Engine, JsonStore, Store, storage::Disk},
 };
 
 use crate::{
@@ -31,7 +34,8 @@ pub fn measure() -> Vec<Figure> {
     let mut engine = ledger::begin(&database);
     ledger::commit(&mut engine, 0..ORDERS);
     drop(engine);
-    vec![dashboard(folder.path()), order_while_another_opens(&database), audit(&database)]
+    let figures = [dashboard(folder.path()), order_while_another_opens(&database), audit(&database)];
+    figures.into_iter().chain(compaction(&database)).collect()
 }
 
 /// Maximum latency of an order while another process opens the journal, and the time for opening it.
@@ -63,6 +67,51 @@ fn order_while_another_opens(database: &Path) -> Figure {
         wanted: "under 10 % of the opening".into(),
         reached: longest < opening / 10.0,
     }
+}
+
+/// Latency of orders while the same worker compacts the journal, and the bytes that this saves.
+fn compaction(database: &Path) -> [Figure; 2] {
+    let mut engine = Engine::open(Disk::open(database).unwrap(), now, REORDER_BELOW).unwrap();
+    engine.set_compaction(Some(CompactionLimits { after_bytes: 1, keep_orders: CompactionLimits::KEEP_ORDERS }));
+    // As many attempts as make a compaction due. It begins after the next request.
+    ledger::commit(&mut engine, ORDERS..ORDERS + 5_000);
+    let store = JsonStore::on(engine).unwrap();
+    let mut number = 0;
+    let mut order = || {
+        number += 1;
+        let since = Instant::now();
+        block_on(store.commit(request(&format!("C{number}")))).unwrap();
+        thread::sleep(Duration::from_millis(1));
+        since.elapsed().as_secs_f64() - 0.001
+    };
+    let journal = database.with_extension("json.journal");
+    let (before, since) = (fs::metadata(&journal).unwrap(), Instant::now());
+    let mut during = Vec::new();
+    while fs::metadata(&journal).unwrap().ino() == before.ino() {
+        during.push(order());
+    }
+    let took = since.elapsed().as_secs_f64();
+    let after = fs::metadata(&journal).unwrap();
+    // The checkpoint may not be written yet.
+    during.push(order());
+    let alone = median((0..200).map(|_| order()).collect());
+    let longest = during.iter().copied().fold(0.0, f64::max);
+    let usual = median(during);
+    let megabytes = |file: &fs::Metadata| file.len() / 1_000_000;
+    [
+        Figure {
+            name: "order during a compaction of 1,000,000 lines",
+            measured: format!("{:.1} ms, max {:.0} ms ({:.1} ms)", usual * 1e3, longest * 1e3, alone * 1e3),
+            wanted: "at most 10 ms more, max 200 ms".into(),
+            reached: usual < alone + 0.01 && longest < 0.2,
+        },
+        Figure {
+            name: "compaction of 1,000,000 lines",
+            measured: format!("{took:.1} s, {} MB to {} MB", megabytes(&before), megabytes(&after)),
+            wanted: "under half of the bytes".into(),
+            reached: after.len() < before.len() / 2,
+        },
+    ]
 }
 
 fn request(id: &str) -> CommitRequest {
