@@ -4,12 +4,6 @@ use std::time::Duration;
 
 use crate::app::{App, Command, Message, Overlay};
 
-/// Time between two ticks: countdowns move, notices expire.
-const TICK_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The same while something on the screen moves in tenths of a second.
-const FAST_TICK_INTERVAL: Duration = Duration::from_millis(100);
-
 /// A state that messages change and that can be drawn.
 pub trait Core {
     /// The application to draw.
@@ -29,9 +23,9 @@ pub trait Core {
     /// Draws only ASCII from now on, because the terminal gives other symbols another width.
     fn use_ascii(&mut self);
 
-    /// Time between two ticks.
+    /// Time from the latest tick to the next one.
     fn pace(&self) -> Duration {
-        if self.app().wants_fast_ticks() { FAST_TICK_INTERVAL } else { TICK_INTERVAL }
+        self.app().tick_interval()
     }
 }
 

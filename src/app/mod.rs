@@ -384,14 +384,6 @@ impl App {
         matches!(self.view.base(), Overlay::Executions | Overlay::Execution)
     }
 
-    /// Whether time is needed every tenth of a second: for countdowns, and to ask the server in time.
-    #[must_use]
-    pub fn wants_fast_ticks(&self) -> bool {
-        let polls = |watch: &Watch| self.watches() && watch.is_polled(self.view.base());
-        let asks = self.orders.open() > 0 || self.watch().is_some_and(polls);
-        asks && self.connections.is_up() && !self.view.freeze().is_frozen()
-    }
-
     /// Whether the screen has changed since the last call.
     pub const fn take_dirty(&mut self) -> bool {
         self.view.take_dirty()

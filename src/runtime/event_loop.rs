@@ -81,7 +81,6 @@ pub async fn run<S: Surface, C: Core>(
     let mut dashboard = Dashboard::new(surface, core, execute);
     dashboard.note_size();
     dashboard.draw()?;
-    let mut ticked = Instant::now();
     while dashboard.ending.is_none() {
         let due = dashboard.drawn + FRAME_INTERVAL;
         let kept = dashboard.repeats.due().map(Instant::from_std);
@@ -90,10 +89,7 @@ pub async fn run<S: Surface, C: Core>(
             event = events.next() => dashboard.on_events(event, events)?,
             Some(message) = messages.recv() => dashboard.apply_all(message, messages),
             Some(event) = signals.next() => dashboard.on_process_event(event)?,
-            () = sleep_until(ticked + dashboard.core.pace()) => {
-                ticked = Instant::now();
-                dashboard.tick();
-            }
+            () = sleep_until(dashboard.ticked + dashboard.core.pace()) => dashboard.tick(),
             Some(copied) = dashboard.copies.join_next(), if !dashboard.copies.is_empty() => dashboard.on_copied(copied),
             () = sleep_until(kept.unwrap_or(due)), if kept.is_some() => dashboard.release()?,
             // If the terminal accepts no bytes, the next frame is drawn as soon as it does.
@@ -110,6 +106,7 @@ struct Dashboard<'a, S, C, P> {
     core: C,
     execute: P,
     drawn: Instant,
+    ticked: Instant,
     /// Whether the core has changed since the last frame.
     stale: bool,
     /// Whether the terminal is restored, because the process is about to stop or has just been continued.
@@ -128,6 +125,7 @@ impl<'a, S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'a, S
             core,
             execute,
             drawn: Instant::now(),
+            ticked: Instant::now(),
             stale: true,
             stopped: false,
             repeats: Repeats::default(),
@@ -179,6 +177,7 @@ impl<'a, S: Surface, C: Core, P: Fn(Command) -> ControlFlow<()>> Dashboard<'a, S
     }
 
     fn tick(&mut self) {
+        self.ticked = Instant::now();
         self.apply(Message::Tick { now: now() });
     }
 

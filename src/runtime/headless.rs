@@ -27,11 +27,9 @@ pub async fn run<C: Core, B>(
                 Some(message) => message,
                 None => return (core, None),
             },
-            () = sleep_until(ticked + core.pace()) => {
-                ticked = Instant::now();
-                Message::Tick { now: now() }
-            }
+            () = sleep_until(ticked + core.pace()) => Message::Tick { now: now() },
         };
+        ticked = Instant::now();
         let mut commands = core.update(Message::Tick { now: now() });
         commands.extend(core.update(message.clone()));
         for command in commands {

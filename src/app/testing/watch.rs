@@ -61,6 +61,12 @@ pub struct WatchScene {
     pub requests: Vec<(u64, WatchRequest)>,
     /// The time until an answer comes.
     pub latency: u64,
+    /// Number of ticks so far.
+    pub ticks: usize,
+    /// Number of frames so far because of the clock, and because of answers.
+    pub frames: [usize; 2],
+    /// The time of the latest tick.
+    ticked: u64,
     answers: Vec<(u64, WatchNews)>,
 }
 
@@ -85,6 +91,9 @@ impl WatchScene {
             problem: None,
             requests: Vec::new(),
             latency: 10,
+            ticks: 0,
+            frames: [0, 0],
+            ticked: T0,
             answers: Vec::new(),
         }
     }
@@ -104,14 +113,16 @@ impl WatchScene {
         rest
     }
 
-    /// Lets time pass in ticks of 100 ms, and answers the requests.
+    /// Lets time pass as the event loop does, and answers the requests.
     pub fn wait(&mut self, millis: u64) {
         let until = self.now + millis;
         while self.now < until {
             let due = self.answers.iter().map(|(at, _)| *at).min().unwrap_or(u64::MAX);
-            let tick = (self.now / 100 + 1) * 100;
-            self.now = due.clamp(self.now, tick).min(until);
+            let tick = self.ticked + u64::try_from(self.app.tick_interval().as_millis()).unwrap();
+            self.now = due.min(tick).clamp(self.now, until);
+            (self.ticked, self.ticks) = (self.now, self.ticks + 1);
             self.tell(Message::Tick { now: UnixMillis(self.now) });
+            self.frames[0] += usize::from(self.app.take_dirty());
             let now = self.now;
             let (come, later) = std::mem::take(&mut self.answers).into_iter().partition(|(at, _)| *at <= now);
             self.answers = later;
@@ -119,6 +130,7 @@ impl WatchScene {
             for (_, news) in come {
                 self.tell(Message::Watch(news));
             }
+            self.frames[1] += usize::from(self.app.take_dirty());
         }
     }
 

@@ -10,6 +10,7 @@ mod scenario_runs;
 mod verdicts;
 mod watch_events;
 mod watch_facts;
+mod watch_idle;
 mod watch_links;
 mod watch_operations;
 mod watch_requests;

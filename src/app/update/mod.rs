@@ -18,6 +18,8 @@ pub(super) mod view;
 mod watch_operating;
 mod watching;
 
+use std::time::Duration;
+
 use crate::domain::{Run, UnixMillis};
 
 use super::{
@@ -28,7 +30,17 @@ use super::{
     message::Message,
     notice::Tone,
     scenario_run::Noted,
+    watch::Watch,
 };
+
+/// Milliseconds between two ticks.
+const TICK_MILLIS: u64 = 1_000;
+
+/// The same while something on the screen moves in tenths of a second, and while orders are open.
+const FAST_TICK_MILLIS: u64 = 100;
+
+/// Minimum of milliseconds until a request is due.
+const MIN_TICK_MILLIS: u64 = 10;
 
 impl App {
     /// Applies a message. Returns what to do for it.
@@ -77,7 +89,9 @@ impl App {
                 if let (Message::Watch(news), Some(watch)) = (&fact, &mut self.watch) {
                     watch.on_answer(news, self.now);
                 }
-                self.view.mark_dirty(true);
+                // An answer decides itself, unless it is counted as one that waits.
+                let decides = matches!(fact, Message::Watch(_)) && !self.view.freeze().is_frozen();
+                self.view.mark_dirty(!decides);
                 self.apply_or_queue(fact);
             }
         }
@@ -121,14 +135,27 @@ impl App {
         let shown = self.shown_now();
         let passed = |millis: u64| shown.0 / millis != before.0 / millis;
         let moves = passed(100) && self.shows_tenths() || passed(1_000) && self.shows_time(before);
-        self.view.mark_dirty(moves);
+        let counts = |watch: &mut Box<Watch>| watch.count_requests(shown);
+        let is_other_rate = passed(1_000) && self.watches() && self.watch.as_mut().is_some_and(counts);
+        self.view.mark_dirty(moves || is_other_rate);
+    }
+
+    /// The time from one tick to the next: countdowns move, notices expire, and the server is asked in time.
+    #[must_use]
+    pub fn tick_interval(&self) -> Duration {
+        let is_live = self.connections.is_up() && !self.view.freeze().is_frozen();
+        let is_fast = is_live && (self.orders.open() > 0 || self.watches() && self.shows_tenths());
+        let most = if is_fast { FAST_TICK_MILLIS } else { TICK_MILLIS };
+        let due = self.next_watch_request().map_or(most, |due| due.0.saturating_sub(self.now.0));
+        Duration::from_millis(due.clamp(MIN_TICK_MILLIS, most))
     }
 
     /// Whether countdowns and running attempts on the screen move in tenths of a second.
     fn shows_tenths(&self) -> bool {
         let moves = match (self.view.base(), self.watch()) {
-            (Overlay::Execution, Some(watch)) => watch.opened().is_some_and(|opened| !opened.is_over()),
-            (Overlay::Executions, _) => false,
+            (page @ (Overlay::Execution | Overlay::Executions), Some(watch)) => {
+                watch.moves(page, self.shown_now(), self.view.height())
+            }
             _ => self.orders.open() > 0 && self.selected().is_some_and(|order| !order.is_over()),
         };
         moves && !self.appearance().still
@@ -136,6 +163,11 @@ impl App {
 
     /// Whether something on the screen moves with the clock alone: a countdown, or an age in seconds.
     fn shows_time(&self, before: UnixMillis) -> bool {
+        if let (Overlay::Executions, Some(watch)) = (self.overlay(), self.watch())
+            && self.connections.is_up()
+        {
+            return watch.shows_time(self.shown_now(), self.view.height());
+        }
         let sources = [&self.journal.journal_source, &self.journal.document_source];
         let ages = sources.into_iter().filter_map(|source| source.last_read);
         let moves = |at: UnixMillis| age(at, before) != age(at, self.shown_now());

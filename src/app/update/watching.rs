@@ -7,19 +7,29 @@ use crate::{
         derive::instructions::{Instruction, execution_instructions},
         intent::{Intent, Move, Overlay},
         notice::Tone,
-        watch::{ExecutionList, Watch, WatchNews, WatchOptions, WatchRequest},
+        watch::{Applied, ExecutionList, Watch, WatchNews, WatchOptions, WatchRequest},
     },
-    domain::{ItemEnd, Operation, Run},
+    domain::{ItemEnd, Operation, Run, UnixMillis},
 };
 
 use super::actions::Action;
 
 impl App {
-    /// Applies an answer about executions of any workflow.
+    /// Applies an answer about executions of any workflow. One that changes nothing on the screen needs no frame.
     pub(super) fn on_watch(&mut self, news: WatchNews) {
-        if let Some(text) = self.watch.as_mut().and_then(|watch| watch.apply(news)) {
+        let (page, height) = (self.view.base(), self.view.height());
+        let Some(watch) = &mut self.watch else { return };
+        let Applied { shows, follows } = watch.apply(news, page, height);
+        self.view.mark_dirty(shows);
+        if let Some(text) = follows {
             self.notify(&text, Tone::Plain);
         }
+    }
+
+    /// When the next request about the executions on the screen is due.
+    pub(super) fn next_watch_request(&self) -> Option<UnixMillis> {
+        let watch = self.watch().filter(|_| self.connections.is_up() && !self.view.freeze().is_frozen())?;
+        watch.next_request(self.view.base(), self.view.height())
     }
 
     /// Asks the server about the executions on the screen.

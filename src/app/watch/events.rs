@@ -20,7 +20,8 @@ use super::{
     advice::{Certainty, RetriesEnded},
     event::{ActivityName, AttemptNumber, AttemptWait, PlannedWait, WatchEvent, WatchEventKind},
     items::{Item, ItemKind},
-    watched::{Lane, Watched},
+    lane::Lane,
+    watched::Watched,
 };
 
 /// What was reported about an activity.

@@ -257,6 +257,17 @@ impl Items {
         }
     }
 
+    /// Whether these are the pending Nexus operations that the latest description reported.
+    #[must_use]
+    pub fn are_pending(&self, all: &[PendingNexus]) -> bool {
+        let known = self.by_event.values().filter_map(|item| match &item.kind {
+            ItemKind::Nexus { pending, .. } => pending.as_ref(),
+            _ => None,
+        });
+        let known: Vec<_> = known.collect();
+        known.len() == all.len() && known.iter().all(|known| all.contains(known))
+    }
+
     /// Whether the server describes a pending Nexus operation.
     #[must_use]
     pub fn awaits_nexus(&self) -> bool {

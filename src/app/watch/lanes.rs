@@ -1,24 +1,12 @@
-//! The order of the lanes of an execution, and the lane that is selected first.
+//! The lane of an execution that is selected first, and how many lanes were dropped.
 
-use crate::domain::{ItemEnd, UnixMillis};
+use crate::domain::ItemEnd;
 
 use super::{
     items::{Item, ItemKind},
-    watched::{Lane, Watched},
+    lane::Lane,
+    watched::Watched,
 };
-
-impl Lane<'_> {
-    /// The sort key of lanes: the beginning, and the event in the history.
-    #[must_use]
-    pub fn order(self) -> (Option<UnixMillis>, Option<u64>) {
-        let event = match self {
-            Self::Activity(activity) => activity.activity_record().and_then(|record| record.scheduling_event),
-            Self::Signals(signals) => signals.iter().next().map(|signal| signal.event),
-            Self::Item(item) => Some(item.event),
-        };
-        (self.began(), event)
-    }
-}
 
 impl Watched {
     /// Number of lanes that were dropped to keep memory bounded.

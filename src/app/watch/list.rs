@@ -9,10 +9,13 @@ use std::{
 
 use crate::{
     app::{intent::Move, update::scroll::scroll},
-    domain::{ExecutionInfo, ExecutionReport, PendingActivity, PendingTask, Run, UnixMillis},
+    domain::{ExecutionReport, Run, UnixMillis},
 };
 
-use super::message::{ListPage, WatchProblem};
+use super::{
+    message::{ListPage, WatchProblem},
+    row::{Delays, ExecutionRow, RowChange, Urgency},
+};
 
 /// Executions per page of a list.
 pub const PAGE_ROWS: usize = 100;
@@ -25,65 +28,6 @@ const MAX_KEPT_RETRYING: usize = 100;
 
 /// The next page is requested if at most this many rows are left to the end of those that are known.
 const ROWS_AHEAD: usize = PAGE_ROWS / 2;
-
-/// Milliseconds between two descriptions of a visible row, and of another one.
-const VISIBLE_ROW_MILLIS: u64 = 1_000;
-const OTHER_ROW_MILLIS: u64 = 5_000;
-
-/// One row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExecutionRow {
-    /// The execution.
-    pub info: ExecutionInfo,
-    /// What its latest description reports; `None` before the first.
-    pub attempts: Option<RowAttempts>,
-    /// The page, and the position on it.
-    place: (usize, usize),
-    /// When the server was last asked to describe it.
-    asked: UnixMillis,
-}
-
-/// The attempts of an execution in one row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowAttempts {
-    /// The time of the description.
-    pub at: UnixMillis,
-    /// Number of pending activities.
-    pub activities: usize,
-    /// The pending activity with the most attempts; `None` if none is pending.
-    pub worst: Option<PendingActivity>,
-    /// The pending workflow task.
-    pub task: Option<PendingTask>,
-}
-
-/// How urgently an execution needs attention. The first variant is the most urgent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Urgency {
-    /// Its workflow task fails, so nothing goes on.
-    TaskFails,
-    /// One of its activities has failed and is retried.
-    Retries,
-    /// Nothing is known to be wrong.
-    Normal,
-}
-
-impl ExecutionRow {
-    /// How urgently it needs attention.
-    #[must_use]
-    pub fn urgency(&self) -> Urgency {
-        let Some(attempts) = self.attempts.as_ref().filter(|_| self.info.status.is_open()) else {
-            return Urgency::Normal;
-        };
-        let is_retried = |pending: &PendingActivity| pending.attempt > 1 || pending.failure.is_some();
-        if attempts.task.as_ref().is_some_and(|task| task.attempt > 1) {
-            Urgency::TaskFails
-        } else if attempts.worst.as_ref().is_some_and(is_retried) {
-            Urgency::Retries
-        } else {
-            Urgency::Normal
-        }
-    }
-}
 
 /// The order of the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -247,14 +191,18 @@ impl ExecutionList {
         }
     }
 
-    /// Applies a page of the list.
-    pub fn on_page(&mut self, number: usize, page: &ListPage) {
+    /// Applies a page of the list. Returns whether it changes anything.
+    pub fn on_page(&mut self, number: usize, page: &ListPage) -> bool {
         let is_first_read = !self.is_read || self.is_stale;
         let adjoins =
             self.pages.is_empty() || (number.saturating_sub(1)..=number + 1).any(|near| self.pages.contains_key(&near));
         if is_first_read && number > 0 || !is_first_read && !adjoins {
             // The answer to a request from before a jump.
-            return;
+            return false;
+        }
+        if !is_first_read && self.problem.is_none() && self.is_as_listed(number, page) {
+            self.pages.insert(number, Page { at: page.at, more: page.more });
+            return false;
         }
         let mut known: HashMap<Run, ExecutionRow> = HashMap::new();
         if is_first_read {
@@ -269,6 +217,18 @@ impl ExecutionList {
         self.forget_pages_after(number);
         self.drop_far_pages(number);
         self.arrange();
+        true
+    }
+
+    /// Whether the rows of a page show what the server lists.
+    fn is_as_listed(&self, number: usize, page: &ListPage) -> bool {
+        if self.pages.get(&number).is_none_or(|known| known.more != page.more) {
+            return false;
+        }
+        let mut rows: Vec<_> = self.rows.iter().filter(|row| row.place.0 == number).collect();
+        rows.sort_by_key(|row| row.place);
+        let listed = page.executions.iter().take(PAGE_ROWS);
+        rows.len() == listed.len() && rows.iter().zip(listed).all(|(row, info)| row.shows(info))
     }
 
     /// Replaces the rows of a page. `known`: rows that are not in the list any more, for what was reported about them.
@@ -301,7 +261,7 @@ impl ExecutionList {
                 Some(row) => ExecutionRow { info: info.clone(), place, ..row },
                 // The same execution may be listed twice.
                 None if kept.iter().any(|row| row.place.0 == number && row.info.run == info.run) => continue,
-                None => ExecutionRow { info: info.clone(), attempts: None, place, asked: UnixMillis(0) },
+                None => ExecutionRow::new(info.clone(), place),
             };
             kept.push(row);
         }
@@ -346,49 +306,41 @@ impl ExecutionList {
         }
     }
 
-    /// A request for the list has no answer.
-    pub fn on_problem(&mut self, problem: WatchProblem) {
-        self.problem = Some(problem);
+    /// A request for the list has no answer. Returns whether this changes anything.
+    pub fn on_problem(&mut self, problem: WatchProblem) -> bool {
+        self.problem.replace(problem) != self.problem
     }
 
-    /// Applies the number of executions.
-    pub const fn on_total(&mut self, total: u64) {
-        self.total = Some(total);
+    /// Applies the number of executions. Returns whether it has changed.
+    pub fn on_total(&mut self, total: u64) -> bool {
+        self.total.replace(total) != Some(total)
     }
 
-    /// Applies a description of an execution in the list.
-    pub fn on_report(&mut self, report: &ExecutionReport) {
-        let Some(row) = self.rows.iter_mut().find(|row| row.info.run == report.info.run) else { return };
-        if row.attempts.as_ref().is_some_and(|attempts| attempts.at > report.at) {
-            return;
-        }
-        let pending = report.activities.iter().map(|activity| &activity.pending);
-        let worst = pending.max_by_key(|pending| (pending.attempt, pending.failure.is_some()));
-        let before = row.urgency();
-        row.info = report.info.clone();
-        row.attempts = Some(RowAttempts {
-            at: report.at,
-            activities: report.activities.len(),
-            worst: worst.cloned(),
-            task: report.task.clone(),
-        });
-        if row.urgency() != before {
-            self.arrange();
+    /// Applies a description of an execution in the list. Returns whether it changes what is shown of the list on a screen with
+    /// room for `height` rows.
+    pub fn on_report(&mut self, report: &ExecutionReport, height: usize) -> bool {
+        let Some(index) = self.rows.iter().position(|row| row.info.run == report.info.run) else { return false };
+        match self.rows[index].on_report(report) {
+            RowChange::Nothing => false,
+            RowChange::Content => self.visible(height).contains(&index),
+            RowChange::Urgency => {
+                self.arrange();
+                true
+            }
         }
     }
 
     /// The executions to describe now, at most `most`, and notes that they are asked about: visible rows first, then those that
-    /// were not described for the longest time. Closed ones do not change any more.
+    /// are due for the longest time. Closed ones do not change any more.
     pub fn take_due(&mut self, now: UnixMillis, height: usize, most: usize, may: impl Fn(&Run) -> bool) -> Vec<Run> {
         let visible = self.visible(height);
-        let age = |row: &ExecutionRow| now.0.saturating_sub(row.asked.0);
+        let delays = self.delays(height);
         let is_due = |index: usize, row: &ExecutionRow| {
-            let millis = if visible.contains(&index) { VISIBLE_ROW_MILLIS } else { OTHER_ROW_MILLIS };
-            row.info.status.is_open() && age(row) >= millis && may(&row.info.run)
+            row.info.status.is_open() && row.due_early(delays(index)) <= now && may(&row.info.run)
         };
         let mut due: Vec<_> = (0..).zip(&self.rows).filter(|(index, row)| is_due(*index, row)).collect();
+        due.sort_by_key(|(index, row)| (!visible.contains(index), row.due(delays(*index)), *index));
         // One of the others each time, so that the rest of the list is not forgotten.
-        due.sort_by_key(|(index, row)| (!visible.contains(index), Reverse(age(row)), *index));
         let others = due.iter().filter(|(index, _)| !visible.contains(index)).count().min(1);
         let shown = due.len().min(most.saturating_sub(others));
         let first_other = due.iter().position(|(index, _)| !visible.contains(index)).filter(|first| *first >= shown);
@@ -397,11 +349,46 @@ impl ExecutionList {
         let mut runs = Vec::with_capacity(chosen.len());
         for index in chosen {
             if let Some(row) = self.rows.get_mut(index) {
-                row.asked = now;
+                row.on_request(now);
                 runs.push(row.info.run.clone());
             }
         }
         runs
+    }
+
+    /// The delays between descriptions of the row at a position.
+    fn delays(&self, height: usize) -> impl Fn(usize) -> Delays + use<> {
+        let visible = self.visible(height);
+        let on_screen = Delays::on_screen(visible.len());
+        let elsewhere = Delays::elsewhere(self.rows.len().saturating_sub(visible.len()));
+        move |index| if visible.contains(&index) { on_screen } else { elsewhere }
+    }
+
+    /// When the next execution is to be described; `None` if none is.
+    #[must_use]
+    pub fn next_due(&self, height: usize, may: impl Fn(&Run) -> bool) -> Option<UnixMillis> {
+        let delays = self.delays(height);
+        let open = (0..).zip(&self.rows).filter(|(_, row)| row.info.status.is_open());
+        open.fold(None, |first, (index, row)| {
+            let due = row.due(delays(index));
+            // The second condition costs more.
+            if first.is_none_or(|first| due < first) && may(&row.info.run) { Some(due) } else { first }
+        })
+    }
+
+    /// Whether a row on the screen shows the time until its next attempt, or since its end.
+    #[must_use]
+    pub fn shows_time(&self, height: usize) -> bool {
+        let visible = self.rows.get(self.visible(height)).unwrap_or_default();
+        visible.iter().any(|row| row.info.closed.is_some() || row.next_attempt().is_some())
+    }
+
+    /// Whether a row on the screen counts down to an attempt within so many milliseconds.
+    #[must_use]
+    pub fn counts_down(&self, now: UnixMillis, millis: u64, height: usize) -> bool {
+        let visible = self.rows.get(self.visible(height)).unwrap_or_default();
+        let left = |row: &ExecutionRow| row.next_attempt().map_or(0, |due| due.0.saturating_sub(now.0));
+        visible.iter().any(|row| (1..=millis).contains(&left(row)))
     }
 
     /// The page that is needed and not known; `None` if all are known that the screen and its surroundings need.

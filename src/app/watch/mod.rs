@@ -7,8 +7,8 @@
 //! | `advice` | what is certain about the effect of a failed attempt |
 //! | `edited` | lines that the user edits: a signal, the options of an activity |
 //! | `event`, `events` | what has happened since the last look, for lines |
-//! | `lanes` | the order of lanes, and which one is selected first |
-//! | `list` | the list of executions |
+//! | `lane`, `lanes` | the lanes of an execution, their order, and which one is selected first |
+//! | `list`, `row` | the list of executions, and how often each row is described |
 //! | `remedy` | what a problem means, and what to do |
 //! | `watched`, `items` | the facts about one execution: activities, and everything else |
 
@@ -18,10 +18,12 @@ mod event;
 mod events;
 mod ingest;
 mod items;
+mod lane;
 mod lanes;
 mod list;
 mod message;
 mod remedy;
+mod row;
 mod schedule;
 mod watched;
 
@@ -43,11 +45,16 @@ pub use edited::{LineProblem, options_line, parse_options, parse_signal};
 pub use event::{ActivityName, AttemptFailure, AttemptNumber, AttemptWait, PlannedWait, WatchEvent, WatchEventKind};
 pub use events::EventFinder;
 pub use items::{Item, ItemKind, Items, Signals};
-pub use list::{ExecutionList, ExecutionRow, PAGE_ROWS, RowAttempts, Sort, Urgency};
+pub use lane::{Lane, LaneId};
+pub use list::{ExecutionList, PAGE_ROWS, Sort};
 pub use message::{HistoryPage, ListPage, WatchNews, WatchProblem, WatchRequest};
 pub use remedy::{explain_problem, nearest_ids};
+pub use row::{ExecutionRow, RowAttempts, Urgency};
 pub use schedule::RequestRate;
-pub use watched::{End, Lane, LaneId, Start, TaskFailure, Watched};
+pub use watched::{End, Start, TaskFailure, Watched};
+
+/// Countdowns of the list below this limit in milliseconds are shown with tenths of a second.
+const TENTHS_MILLIS: u64 = 10_000;
 
 /// Runs that are kept to return to.
 const MAX_OPENED_FROM: usize = 32;
@@ -83,6 +90,15 @@ impl WatchOptions {
     }
 }
 
+/// What an answer of the server has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// Whether the page that is shown has changed.
+    pub shows: bool,
+    /// A sentence if another run is shown now.
+    pub follows: Option<String>,
+}
+
 /// The state of the pages about executions of any workflow.
 #[derive(Debug, Clone)]
 pub struct Watch {
@@ -99,6 +115,8 @@ pub struct Watch {
     /// The operation that waits for a confirmation.
     asked: Option<(Run, Operation)>,
     schedule: Schedule,
+    /// The shown number of requests per second.
+    per_second: usize,
 }
 
 impl Watch {
@@ -115,6 +133,7 @@ impl Watch {
             lane: None,
             asked: None,
             schedule: Schedule::default(),
+            per_second: 0,
             options,
         }
     }
@@ -128,41 +147,41 @@ impl Watch {
         self.schedule.on_answer(news, of_row, now);
     }
 
-    /// Applies an answer of the server. Returns a sentence if another run is shown now.
-    pub fn apply(&mut self, news: WatchNews) -> Option<String> {
-        match ingest::sanitized(news) {
-            WatchNews::Listed { query, page, answer } if query == self.list.query() => match answer {
-                Ok(listed) => self.list.on_page(page, &listed),
-                Err(problem) => self.list.on_problem(problem),
-            },
-            WatchNews::Counted { query, answer } if query == self.list.query() => {
-                if let Ok(total) = answer {
-                    self.list.on_total(total);
-                }
+    /// Applies an answer of the server. `page`: the page that is shown, on a screen of `height` rows.
+    pub fn apply(&mut self, news: WatchNews, page: Overlay, height: usize) -> Applied {
+        let (of_list, of_opened) = match ingest::sanitized(news) {
+            WatchNews::Listed { query, page, answer } if query == self.list.query() => {
+                let changes = match answer {
+                    Ok(listed) => self.list.on_page(page, &listed),
+                    Err(problem) => self.list.on_problem(problem),
+                };
+                self.schedule.on_listed(changes);
+                (changes, false)
             }
-            WatchNews::Listed { .. } | WatchNews::Counted { .. } => {}
+            WatchNews::Counted { query, answer: Ok(total) } if query == self.list.query() => {
+                (self.list.on_total(total), false)
+            }
+            WatchNews::Listed { .. } | WatchNews::Counted { .. } => (false, false),
             WatchNews::Described { run, answer } => {
-                if let Ok(report) = &answer {
-                    self.list.on_report(report);
-                }
-                if let Some(opened) = self.opened.as_mut().filter(|opened| opened.is_about(&run)) {
-                    match answer {
-                        Ok(report) => opened.on_report(*report),
-                        Err(problem) => opened.problem = Some(problem),
-                    }
-                    return self.follow();
-                }
+                let of_list = answer.as_ref().is_ok_and(|report| self.list.on_report(report, height));
+                let opened = self.opened.as_mut().filter(|opened| opened.is_about(&run));
+                (of_list, opened.is_some_and(|opened| opened.on_description(answer)))
             }
             WatchNews::History { run, answer } => {
-                let opened = self.opened.as_mut().filter(|opened| opened.is_about(&run))?;
-                match answer {
-                    Ok(page) => opened.on_history(page),
-                    Err(problem) => opened.on_history_problem(problem),
-                }
-                return self.follow();
+                let opened = self.opened.as_mut().filter(|opened| opened.is_about(&run));
+                (false, opened.is_some_and(|opened| opened.on_history_answer(answer)))
             }
-        }
-        None
+        };
+        let follows = if of_opened { self.follow() } else { None };
+        let shows = match page {
+            Overlay::Executions => of_list,
+            // After an unknown id, the page names similar ids of the list.
+            Overlay::Execution => {
+                of_opened || of_list && self.opened.as_ref().is_some_and(|opened| opened.info.is_none())
+            }
+            _ => false,
+        };
+        Applied { shows, follows }
     }
 
     /// Shows the run that continues the one on the screen.
@@ -237,8 +256,7 @@ impl Watch {
             (Overlay::Executions, _) => self.schedule.of_list(now, &mut self.list, height),
             (Overlay::Execution, Some(opened)) => {
                 let mut requests = Vec::from_iter(self.schedule.of_execution(now, opened));
-                // The nearest ids are those of the list.
-                if opened.problem == Some(WatchProblem::NotFound) && !self.list.is_read() {
+                if self.wants_similar_ids(opened) {
                     requests.extend(self.schedule.list_request(now, &self.list, height));
                 }
                 requests
@@ -247,19 +265,50 @@ impl Watch {
         }
     }
 
-    /// Whether a request may be due within a second while this page is shown.
+    /// When the next request is due while this page is shown; `None` if none is before another answer or key.
     #[must_use]
-    pub fn is_polled(&self, page: Overlay) -> bool {
+    pub fn next_request(&self, page: Overlay, height: usize) -> Option<UnixMillis> {
         match (page, &self.opened) {
-            (Overlay::Execution, Some(opened)) => !opened.is_complete() && !self.schedule.rests(opened),
-            _ => true,
+            (Overlay::Executions, _) => self.schedule.next_of_list(&self.list, height),
+            (Overlay::Execution, Some(opened)) => {
+                let of_list = if self.wants_similar_ids(opened) { self.schedule.next_of_pages() } else { None };
+                [self.schedule.next_of_execution(opened), of_list].into_iter().flatten().min()
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the page of an execution needs the list, for ids that are similar to an unknown one.
+    fn wants_similar_ids(&self, opened: &Watched) -> bool {
+        opened.problem == Some(WatchProblem::NotFound) && !self.list.is_read()
+    }
+
+    /// Whether something on this page moves in tenths of a second: attempts and countdowns.
+    #[must_use]
+    pub fn moves(&self, page: Overlay, now: UnixMillis, height: usize) -> bool {
+        match (page, &self.opened) {
+            (Overlay::Execution, Some(opened)) => !opened.is_over() && !self.schedule.rests(opened),
+            (Overlay::Executions, _) => self.list.counts_down(now, TENTHS_MILLIS, height),
+            _ => false,
         }
     }
 
     /// How often the server is asked now.
     #[must_use]
     pub fn rate(&self, now: UnixMillis) -> RequestRate {
-        self.schedule.rate(now)
+        RequestRate { per_second: self.per_second, waits_until: self.schedule.waits_until(now) }
+    }
+
+    /// Counts the requests for [`Self::rate`]. Returns whether their number has changed.
+    pub fn count_requests(&mut self, now: UnixMillis) -> bool {
+        let counted = self.schedule.per_second(now);
+        std::mem::replace(&mut self.per_second, counted) != counted
+    }
+
+    /// Whether something on the list moves in seconds.
+    #[must_use]
+    pub fn shows_time(&self, now: UnixMillis, height: usize) -> bool {
+        self.schedule.waits_until(now).is_some() || self.list.shows_time(height)
     }
 
     /// The problem of the execution as a sentence, with what to do; `None` if there is none. After an unknown id it is

@@ -5,7 +5,9 @@
 //! | --- | --- |
 //! | an execution | at most 4 in any second: a description every 250 ms, its history at most every 1.5 s |
 //! | an execution that waits for an event | a description every 2 s, and its history, whose answer waits for the event |
-//! | the list | at most 16 in any second: a page every 2 s, descriptions of the rows in turn |
+//! | the list | at most 16 in any second: a page every 2 to 5 s, descriptions of the rows in turn |
+//!
+//! A row of the list is described less often while its descriptions report no change; see the module `row`.
 //!
 //! A request that fails is repeated after 1 s, then after 2 s, and so on up to 30 s. If the server is busy, no other request
 //! is sent meanwhile.
@@ -38,8 +40,10 @@ const QUIET_DELAY_MILLIS: u64 = 1_750;
 /// Milliseconds between two requests for its history, unless further events can be read at once.
 const HISTORY_MILLIS: u64 = 1_500;
 
-/// Milliseconds between two requests for the list.
+/// Milliseconds between two requests for the list. After each page that is as it was, they become more, up to a maximum.
 const LIST_MILLIS: u64 = 2_000;
+const MORE_LIST_MILLIS: u64 = 500;
+const MAX_LIST_MILLIS: u64 = 5_000;
 
 /// Of this many requests for the list, one counts the executions instead.
 const COUNT_TURNS: usize = 5;
@@ -55,12 +59,12 @@ const MIN_BACKOFF_MILLIS: u64 = 1_000;
 const MAX_BACKOFF_MILLIS: u64 = 30_000;
 
 /// Milliseconds for which a request is counted in the rate.
-const RATE_MILLIS: u64 = 1_000;
+const RATE_MILLIS: u64 = 5_000;
 
 /// How often the server is asked now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestRate {
-    /// Requests in the last second.
+    /// Requests per second in the last seconds, rounded up.
     pub per_second: usize,
     /// After errors, the time of the next request; `None` if requests are sent as usual.
     pub waits_until: Option<UnixMillis>,
@@ -84,6 +88,8 @@ pub struct Schedule {
     history_was_last: bool,
     /// Number of requests for the list.
     list_turns: usize,
+    /// Number of pages since the last one that was not as before.
+    unchanged_pages: u64,
     /// Times of the latest requests.
     sent: VecDeque<UnixMillis>,
     after_describe: Backoff,
@@ -128,23 +134,11 @@ impl Schedule {
     /// The next request while an execution is on the screen, if one is due.
     pub fn of_execution(&mut self, now: UnixMillis, opened: &Watched) -> Option<WatchRequest> {
         self.expire(now);
-        if self.is_at_limit(now, EXECUTION_LIMIT) || !is_whole(opened.run()) {
+        if now < self.free_at(EXECUTION_LIMIT) {
             return None;
         }
-        let delay = if self.rests(opened) { QUIET_DELAY_MILLIS } else { 0 };
-        let next_describe = after(self.next_describe, delay);
-        let describe = opened.wants_report()
-            && now >= next_describe.max(self.after_describe.until)
-            && !self.describes.contains_key(opened.run());
-        let history_due = if opened.more { UnixMillis(0) } else { self.next_history };
-        // While something is pending, descriptions report the length of the history. A request that waits once more without
-        // an event would only take the place of a description.
-        let is_described = opened.info.is_some() && opened.problem.is_none();
-        let waits_in_vain = self.history_was_empty && is_described && !opened.is_quiet() && !opened.more;
-        let history = opened.wants_history()
-            && !waits_in_vain
-            && now >= history_due.max(self.after_history.until)
-            && self.history.as_ref().is_none_or(|(run, _)| run != opened.run());
+        let is_due = |due: Option<UnixMillis>| due.is_some_and(|due| due <= now);
+        let (describe, history) = (is_due(self.describe_due(opened)), is_due(self.history_due(opened)));
         let run = opened.run().clone();
         if history && !(describe && self.history_was_last) {
             self.next_history = after(now, HISTORY_MILLIS);
@@ -163,6 +157,34 @@ impl Schedule {
         }
     }
 
+    /// When [`Self::of_execution`] has the next request; `None` if only an answer can cause one.
+    pub fn next_of_execution(&self, opened: &Watched) -> Option<UnixMillis> {
+        let first = [self.describe_due(opened), self.history_due(opened)].into_iter().flatten().min();
+        let first = first.map(|due| due.max(self.free_at(EXECUTION_LIMIT)));
+        [first, self.next_expiry()].into_iter().flatten().min()
+    }
+
+    /// When the execution is to be described; `None` while an answer is awaited, or if nothing can have changed.
+    fn describe_due(&self, opened: &Watched) -> Option<UnixMillis> {
+        let delay = if self.rests(opened) { QUIET_DELAY_MILLIS } else { 0 };
+        let is_wanted = opened.wants_report() && !self.describes.contains_key(opened.run()) && is_whole(opened.run());
+        is_wanted.then(|| after(self.next_describe, delay).max(self.after_describe.until))
+    }
+
+    /// The same for its history.
+    fn history_due(&self, opened: &Watched) -> Option<UnixMillis> {
+        let due = if opened.more { UnixMillis(0) } else { self.next_history };
+        // While something is pending, descriptions report the length of the history. A request that waits once more without
+        // an event would only take the place of a description.
+        let is_described = opened.info.is_some() && opened.problem.is_none();
+        let waits_in_vain = self.history_was_empty && is_described && !opened.is_quiet() && !opened.more;
+        let is_wanted = opened.wants_history()
+            && !waits_in_vain
+            && self.history.as_ref().is_none_or(|(run, _)| run != opened.run())
+            && is_whole(opened.run());
+        is_wanted.then(|| due.max(self.after_history.until))
+    }
+
     /// Whether the unanswered request for the history of a quiet execution waits for an event.
     pub fn rests(&self, opened: &Watched) -> bool {
         opened.is_quiet() && self.history.as_ref().is_some_and(|(run, _)| run == opened.run())
@@ -175,7 +197,7 @@ impl Schedule {
         let (most, millis) = LIST_LIMIT;
         let free = most.saturating_sub(self.sent_since(now, millis));
         if now >= self.after_describe.until && free > 0 {
-            for run in list.take_due(now, height, free, |run| is_whole(run) && !self.describes.contains_key(run)) {
+            for run in list.take_due(now, height, free, |run| self.may_describe(run)) {
                 self.describes.insert(run.clone(), now);
                 self.sent.push_back(now);
                 requests.push(WatchRequest::Describe(run));
@@ -184,16 +206,39 @@ impl Schedule {
         requests
     }
 
+    /// When [`Self::of_list`] has the next requests; `None` if only an answer can cause one.
+    pub fn next_of_list(&self, list: &ExecutionList, height: usize) -> Option<UnixMillis> {
+        let described = list.next_due(height, |run| self.may_describe(run));
+        let described = described.map(|due| due.max(self.after_describe.until).max(self.free_at(LIST_LIMIT)));
+        [described, self.next_of_pages()].into_iter().flatten().min()
+    }
+
+    /// When [`Self::list_request`] has the next request.
+    pub fn next_of_pages(&self) -> Option<UnixMillis> {
+        [self.pages_due(), self.next_expiry()].into_iter().flatten().min()
+    }
+
+    fn pages_due(&self) -> Option<UnixMillis> {
+        let due = self.next_list.max(self.after_list.until).max(self.free_at(LIST_LIMIT));
+        self.list.is_none().then_some(due)
+    }
+
+    fn may_describe(&self, run: &Run) -> bool {
+        !self.describes.contains_key(run) && is_whole(run)
+    }
+
     /// The next request for the list: its first page, a page near the selected row, a count, the visible page again, or another one.
     pub fn list_request(&mut self, now: UnixMillis, list: &ExecutionList, height: usize) -> Option<WatchRequest> {
-        if self.list.is_some() || now < self.next_list.max(self.after_list.until) || self.is_at_limit(now, LIST_LIMIT) {
+        if self.pages_due().is_none_or(|due| now < due) {
             return None;
         }
-        self.next_list = after(now, LIST_MILLIS);
         self.list = Some(now);
         self.sent.push_back(now);
+        self.next_list = after(now, LIST_MILLIS);
         let query = list.query().to_owned();
         let Some(page) = list.missing_page(height) else {
+            let more = self.unchanged_pages.saturating_mul(MORE_LIST_MILLIS);
+            self.next_list = after(now, LIST_MILLIS.saturating_add(more).min(MAX_LIST_MILLIS));
             self.list_turns = self.list_turns.wrapping_add(1);
             if self.list_turns % COUNT_TURNS == 1 {
                 return Some(WatchRequest::Count { query });
@@ -203,6 +248,11 @@ impl Schedule {
             return Some(WatchRequest::List { query, page });
         };
         Some(WatchRequest::List { query, page })
+    }
+
+    /// A page of the list was applied. `changes`: it is not as it was.
+    pub const fn on_listed(&mut self, changes: bool) {
+        self.unchanged_pages = if changes { 0 } else { self.unchanged_pages.saturating_add(1) };
     }
 
     /// An answer has come. `of_row`: it is about a row of the list, and not about the execution on the screen.
@@ -243,12 +293,16 @@ impl Schedule {
         *self = Self { sent, ..Self::default() };
     }
 
-    /// How often the server is asked now.
-    #[must_use]
-    pub fn rate(&self, now: UnixMillis) -> RequestRate {
+    /// After errors, the time of the next request.
+    pub fn waits_until(&self, now: UnixMillis) -> Option<UnixMillis> {
         let until = [self.after_describe, self.after_history, self.after_list].map(|backoff| backoff.until);
-        let waits_until = until.into_iter().max().filter(|until| *until > now);
-        RequestRate { per_second: self.sent_since(now, RATE_MILLIS), waits_until }
+        until.into_iter().max().filter(|until| *until > now)
+    }
+
+    /// Requests per second in the last seconds, rounded up.
+    pub fn per_second(&self, now: UnixMillis) -> usize {
+        let seconds = usize::try_from(RATE_MILLIS / 1_000).unwrap_or(1);
+        self.sent_since(now, RATE_MILLIS).div_ceil(seconds)
     }
 
     /// Gives up requests whose answer does not come.
@@ -274,8 +328,18 @@ impl Schedule {
         self.sent.iter().filter(|at| after(**at, millis) > now).count()
     }
 
-    fn is_at_limit(&self, now: UnixMillis, (most, millis): (usize, u64)) -> bool {
-        self.sent_since(now, millis) >= most
+    /// When a further request keeps the limit.
+    fn free_at(&self, (most, millis): (usize, u64)) -> UnixMillis {
+        let oldest = most.checked_sub(1).and_then(|back| self.sent.iter().rev().nth(back));
+        oldest.map_or(UnixMillis(0), |at| after(*at, millis))
+    }
+
+    /// When an unanswered request is given up.
+    fn next_expiry(&self) -> Option<UnixMillis> {
+        let describe = self.describes.values().min().map(|at| after(*at, DESCRIBE_TIMEOUT_MILLIS));
+        let history = self.history.as_ref().map(|(_, at)| after(*at, HISTORY_TIMEOUT_MILLIS));
+        let list = self.list.map(|at| after(at, LIST_TIMEOUT_MILLIS));
+        [describe, history, list].into_iter().flatten().min()
     }
 }
 

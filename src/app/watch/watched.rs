@@ -3,18 +3,17 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    app::orders::{
-        activity_attempts::ActivityAttempts, activity_record::LastAttempt, description::Description,
-        execution::Execution,
-    },
+    app::orders::{activity_record::LastAttempt, description::Description, execution::Execution},
     domain::{
         ActivityKey, EventKind, ExecutionInfo, ExecutionReport, ExecutionStatus, FailureReport, HistoryEvent, ItemEnd,
-        PayloadContent, PendingActivity, PendingDetails, PendingTask, Run, RunEnd, RunResult, UnixMillis,
+        PayloadContent, PendingActivity, PendingDetails, PendingTask, ReportedActivity, Run, RunEnd, RunResult,
+        UnixMillis,
     },
 };
 
 use super::{
-    items::{Item, Items, Signals},
+    items::Items,
+    lane::Lane,
     message::{HistoryPage, WatchProblem},
 };
 
@@ -103,86 +102,6 @@ pub struct TaskFailure {
     pub failure: Option<FailureReport>,
     /// The identity of the worker; may be empty.
     pub worker: String,
-}
-
-/// A row of an execution's picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane<'a> {
-    /// An activity with its attempts.
-    Activity(&'a ActivityAttempts),
-    /// All signals.
-    Signals(&'a Signals),
-    /// Anything else.
-    Item(&'a Item),
-}
-
-/// Identifies a lane.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LaneId {
-    /// An activity.
-    Activity(ActivityKey),
-    /// The signals.
-    Signals,
-    /// The history event that began anything else.
-    Item(u64),
-}
-
-impl<'a> From<&'a ActivityAttempts> for Lane<'a> {
-    fn from(activity: &'a ActivityAttempts) -> Self {
-        Self::Activity(activity)
-    }
-}
-
-impl<'a> Lane<'a> {
-    /// Its id, which stays the same when other lanes come.
-    #[must_use]
-    pub fn id(self) -> LaneId {
-        match self {
-            Self::Activity(activity) => LaneId::Activity(activity.key().clone()),
-            Self::Signals(_) => LaneId::Signals,
-            Self::Item(item) => LaneId::Item(item.event),
-        }
-    }
-
-    /// Whether it has this id.
-    #[must_use]
-    pub fn is(self, id: &LaneId) -> bool {
-        match (self, id) {
-            (Self::Activity(activity), LaneId::Activity(key)) => activity.key() == key,
-            (Self::Signals(_), LaneId::Signals) => true,
-            (Self::Item(item), LaneId::Item(event)) => item.event == *event,
-            _ => false,
-        }
-    }
-
-    /// The activity; `None` for anything else.
-    #[must_use]
-    pub const fn activity(self) -> Option<&'a ActivityAttempts> {
-        match self {
-            Self::Activity(activity) => Some(activity),
-            Self::Signals(_) | Self::Item(_) => None,
-        }
-    }
-
-    /// Its name; of an activity, the type as Temporal knows it.
-    #[must_use]
-    pub fn label(self) -> &'a str {
-        match self {
-            Self::Activity(activity) => activity.key().activity.name(),
-            Self::Signals(signals) => signals.name().unwrap_or("signals"),
-            Self::Item(item) => item.label(),
-        }
-    }
-
-    /// When it began, as far as it is known.
-    #[must_use]
-    pub fn began(self) -> Option<UnixMillis> {
-        match self {
-            Self::Activity(activity) => activity.activity_record().and_then(|record| record.scheduled),
-            Self::Signals(signals) => signals.first(),
-            Self::Item(item) => Some(item.from),
-        }
-    }
 }
 
 impl Watched {
@@ -342,6 +261,31 @@ impl Watched {
         }
     }
 
+    /// Applies the answer to a request for a description. Returns whether it changes anything.
+    pub(super) fn on_description(&mut self, answer: Result<Box<ExecutionReport>, WatchProblem>) -> bool {
+        match answer {
+            Ok(report) => {
+                let changes = self.problem.is_some() || !self.is_as_reported(&report);
+                self.on_report(*report);
+                changes
+            }
+            Err(problem) => self.problem.replace(problem) != self.problem,
+        }
+    }
+
+    /// Whether a description reports what is known. Its time is not shown.
+    fn is_as_reported(&self, report: &ExecutionReport) -> bool {
+        let is_known = |activity: &ReportedActivity| {
+            let mut known = self.execution.activities().filter_map(|known| self.pending(known.into()));
+            known.any(|(pending, details)| *pending == activity.pending && *details == activity.details)
+        };
+        self.info.as_ref() == Some(&report.info)
+            && self.task == report.task
+            && self.details.len() == report.activities.len()
+            && report.activities.iter().all(is_known)
+            && self.items.are_pending(&report.nexus)
+    }
+
     /// Applies a description.
     pub fn on_report(&mut self, report: ExecutionReport) {
         let ExecutionReport { at, info, activities, nexus, task } = report;
@@ -396,6 +340,17 @@ impl Watched {
         let at = info.closed.unwrap_or(info.started);
         self.execution.end = Some(run_end(&end));
         self.end = Some(End { at, end, next_run: None });
+    }
+
+    /// Applies the answer to a request for its history. Returns whether it changes anything.
+    pub(super) fn on_history_answer(&mut self, answer: Result<HistoryPage, WatchProblem>) -> bool {
+        let state = |watched: &Self| (watched.read, watched.more, watched.caught_up);
+        let (before, problem) = (state(self), self.history_problem.take());
+        match answer {
+            Ok(page) => self.on_history(page),
+            Err(problem) => self.on_history_problem(problem),
+        }
+        (before, problem) != (state(self), self.history_problem.clone())
     }
 
     /// Applies those events of the history that are new.

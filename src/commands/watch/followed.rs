@@ -1,5 +1,7 @@
 //! The executions of a list that are followed at once, each with a core of its own.
 
+use std::time::Duration;
+
 use crate::{
     app::{
         App, Command, EventFinder, Message, Options, StartMode, Watch, WatchEvent, WatchOptions, WatchProblem, Watched,
@@ -62,6 +64,11 @@ impl Followed {
         }
         self.drop_ended();
         self.apps.iter_mut().flat_map(|app| app.update(message.clone())).collect()
+    }
+
+    /// Time from the latest tick to the next one that a core needs.
+    pub fn pace(&self) -> Duration {
+        self.apps.iter().map(App::tick_interval).min().unwrap_or(Duration::MAX)
     }
 
     /// Follows further open executions of the list. None if `watch` is about one execution.

@@ -90,7 +90,7 @@ impl Core for Lines {
     }
 
     fn pace(&self) -> Duration {
-        self.first.pace()
+        self.first.pace().min(self.others.pace())
     }
 }
 

@@ -40,7 +40,7 @@ fn body(scene: &Watching, width: u16, height: u16) -> String {
 fn a_retrying_activity_reads_at_a_glance_on_80_columns() {
     assert_eq!(
         body(&backoff(), 80, 24),
-        " watch localhost:7233 ● connected  namespace default               0 requests/s
+        " watch localhost:7233 ● connected  namespace default                1 request/s
 ── order-77  OrderWorkflow  Running ──── run 0198f1a2-6b1f-7c3e-8d4a-1c2b3d4… ──
  charge_card #4 in 3.2 s (policy: 4 s, 4 of 10 attempts)
 ▌ charge_card 5 ✗ 1.0 s ─✗───── 2.0 s ─────✗───────╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌ in 3.2 s ○
@@ -163,7 +163,7 @@ fn not_started() -> Watching {
 fn advice_says_what_is_certain_and_which_settings_are_risky() {
     assert_eq!(
         body(&endless(), 80, 24),
-        " watch localhost:7233 ● connected  namespace default                1 request/s
+        " watch localhost:7233 ● connected  namespace default               0 requests/s
 ── order-77  OrderWorkflow  Running ──── run 0198f1a2-6b1f-7c3e-8d4a-1c2b3d4… ──
  charge_card #3 waits for a worker for 0 s
 ▌ charge_card 5 ~╌╌ no answer 5.0 s ╌╌╌─────~╌╌ no answer 5.0 s ╌╌╌─────── now ○
