@@ -102,8 +102,8 @@ pub use watch::{
     ActivityName, AttemptFailure, AttemptNumber, AttemptWait, Certainty, End, EventFinder, ExecutionList, ExecutionRow,
     HistoryPage, Item, ItemKind, Items, Lane, LaneId, ListPage, PAGE_ROWS, PlannedWait, RequestRate, RetriesEnded,
     RetryWarning, RowAttempts, Signals, Sort, Start, TaskFailure, Urgency, Watch, WatchEvent, WatchEventKind,
-    WatchNews, WatchOptions, WatchProblem, WatchRequest, Watched, explain_problem, latest_certainty, latest_failure,
-    nearest_ids, retry_warnings,
+    WatchNews, WatchOptions, WatchProblem, WatchRequest, Watched, doubt_of_empty_list, explain_problem,
+    latest_certainty, latest_failure, nearest_ids, retry_warnings,
 };
 pub use worker_exit::WorkerExit;
 

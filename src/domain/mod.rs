@@ -56,5 +56,5 @@ pub use pending::{PendingActivity, PendingState};
 pub use retry::RetryWaits;
 pub use run::Run;
 pub use sanitize::sanitize;
-pub use visibility::on_task_queue;
+pub use visibility::{has_unsearchable_value, on_task_queue};
 pub use workflow_id::WorkflowId;

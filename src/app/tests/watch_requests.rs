@@ -151,6 +151,54 @@ fn ten_thousand_executions_are_paged_without_keeping_them() {
 }
 
 #[test]
+fn one_key_reads_on_to_the_last_execution_without_keeping_all() {
+    let mut scene = list(3_000);
+    scene.wait(3_000);
+    scene.press(Intent::Select(Move::Last));
+    assert!(scene.watch().list().reads_to_end() && scene.app.notice().unwrap().text.contains("any other key stops"));
+    let (mut most, from) = (0, scene.now);
+    while scene.watch().list().reads_to_end() {
+        scene.wait(500);
+        most = most.max(scene.watch().list().rows().len());
+        assert!(scene.now < from + 70_000, "30 pages");
+    }
+    let list = scene.watch().list();
+    assert_eq!(list.selected_row().map(|row| &row.info.run), Some(&run(2_999)));
+    assert!(most <= 10 * PAGE_ROWS, "{most}");
+    assert_eq!(most_within(&scene, 2_000, is_list), 1);
+}
+
+#[test]
+fn any_other_key_stops_reading_on_to_the_last_execution() {
+    for key in [Intent::Select(Move::Up), Intent::Help, Intent::Select(Move::First)] {
+        let mut scene = list(3_000);
+        scene.wait(3_000);
+        scene.press(Intent::Select(Move::Last));
+        scene.wait(9_000);
+        let read = scene.watch().list().selected();
+        assert!(read > 2 * PAGE_ROWS && scene.watch().list().reads_to_end(), "{read}");
+        scene.press(key);
+        let selected = scene.watch().list().selected();
+        assert!(!scene.watch().list().reads_to_end());
+        scene.wait(9_000);
+        assert_eq!(scene.watch().list().selected(), selected);
+    }
+}
+
+#[test]
+fn a_refused_page_ends_reading_on_and_a_busy_server_delays_it() {
+    let mut scene = list(3_000);
+    scene.wait(3_000);
+    scene.press(Intent::Select(Move::Last));
+    scene.problem = Some(WatchProblem::Busy { cause: "rate limit".into() });
+    scene.wait(5_000);
+    assert!(scene.watch().list().reads_to_end());
+    scene.problem = Some(WatchProblem::Denied { cause: "no".into() });
+    scene.wait(60_000);
+    assert!(!scene.watch().list().reads_to_end());
+}
+
+#[test]
 fn a_busy_server_is_asked_less_often_and_then_again_as_before() {
     let mut scene = retrying_execution();
     scene.wait(2_000);

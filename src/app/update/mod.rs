@@ -62,6 +62,7 @@ impl App {
             }
             Message::Intent(intent) => {
                 self.view.set_echo(intent, self.now);
+                self.stop_reading_list(intent);
                 return self.act(intent);
             }
             Message::Resized { width, height } => self.view.resize(width, height),

@@ -26,6 +26,13 @@ impl App {
         }
     }
 
+    /// A key other than that for the last row stops reading up to it.
+    pub(super) fn stop_reading_list(&mut self, intent: Intent) {
+        if intent != Intent::Select(Move::Last) {
+            self.change_list(ExecutionList::stop_reading);
+        }
+    }
+
     /// When the next request about the executions on the screen is due.
     pub(super) fn next_watch_request(&self) -> Option<UnixMillis> {
         let watch = self.watch().filter(|_| self.connections.is_up() && !self.view.freeze().is_frozen())?;
@@ -169,6 +176,9 @@ impl App {
     fn go_in_list(&mut self, step: Move) {
         let half = self.view.half_page();
         self.change_list(|list| list.go(step, half));
+        if self.watch().is_some_and(|watch| watch.list().reads_to_end()) {
+            self.notify("reading on to the last execution; any other key stops", Tone::Plain);
+        }
     }
 
     fn go_in_lanes(&mut self, step: Move) {

@@ -82,6 +82,8 @@ pub struct ExecutionList {
     is_read: bool,
     /// The rows are those of an earlier query or position. The first page replaces them.
     is_stale: bool,
+    /// Page after page is read up to the last, and the last known row is selected.
+    reads_to_end: bool,
 }
 
 impl ExecutionList {
@@ -154,6 +156,17 @@ impl ExecutionList {
         self.is_read && !self.is_stale
     }
 
+    /// Whether page after page is read up to the last.
+    #[must_use]
+    pub const fn reads_to_end(&self) -> bool {
+        self.reads_to_end
+    }
+
+    /// Stops reading up to the last page. The rows that are known stay.
+    pub const fn stop_reading(&mut self) {
+        self.reads_to_end = false;
+    }
+
     /// Lists what another query finds. The rows stay until the server has answered.
     pub fn search(&mut self, query: String) {
         (self.query, self.total, self.problem) = (query, None, None);
@@ -162,7 +175,7 @@ impl ExecutionList {
 
     /// Reads the list from its first page again.
     fn restart(&mut self) {
-        (self.is_stale, self.selected) = (true, None);
+        (self.is_stale, self.selected, self.reads_to_end) = (true, None, false);
     }
 
     /// Selects the next order.
@@ -171,7 +184,7 @@ impl ExecutionList {
         self.arrange();
     }
 
-    /// Moves the selection. `half`: rows of half a page.
+    /// Moves the selection. `half`: rows of half a page. The last row may be on a page that is not read yet.
     pub fn go(&mut self, step: Move, half: usize) {
         scroll(&mut self.position, step, half, self.rows.len().saturating_sub(1));
         if step == Move::First {
@@ -182,6 +195,12 @@ impl ExecutionList {
         } else {
             self.select(self.position);
         }
+        self.reads_to_end = step == Move::Last && self.has_more();
+    }
+
+    /// Whether the server has a page after those that are known.
+    fn has_more(&self) -> bool {
+        !self.is_stale && self.pages.last_key_value().is_some_and(|(_, page)| page.more)
     }
 
     /// Selects the row at a position.
@@ -217,6 +236,10 @@ impl ExecutionList {
         self.forget_pages_after(number);
         self.drop_far_pages(number);
         self.arrange();
+        if self.reads_to_end {
+            self.select(self.rows.len().saturating_sub(1));
+            self.reads_to_end = self.has_more();
+        }
         true
     }
 
@@ -308,6 +331,7 @@ impl ExecutionList {
 
     /// A request for the list has no answer. Returns whether this changes anything.
     pub fn on_problem(&mut self, problem: WatchProblem) -> bool {
+        self.reads_to_end &= !problem.is_final();
         self.problem.replace(problem) != self.problem
     }
 

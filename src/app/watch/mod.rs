@@ -48,7 +48,7 @@ pub use items::{Item, ItemKind, Items, Signals};
 pub use lane::{Lane, LaneId};
 pub use list::{ExecutionList, PAGE_ROWS, Sort};
 pub use message::{HistoryPage, ListPage, WatchNews, WatchProblem, WatchRequest};
-pub use remedy::{explain_problem, nearest_ids};
+pub use remedy::{doubt_of_empty_list, explain_problem, nearest_ids};
 pub use row::{ExecutionRow, RowAttempts, Urgency};
 pub use schedule::RequestRate;
 pub use watched::{End, Start, TaskFailure, Watched};

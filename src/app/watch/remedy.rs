@@ -1,6 +1,6 @@
 //! What a problem means for the user, and what to do.
 
-use crate::domain::Run;
+use crate::domain::{Run, has_unsearchable_value};
 
 use super::message::WatchProblem;
 
@@ -44,6 +44,14 @@ pub fn explain_problem(problem: &WatchProblem, target: Option<&Run>, namespace: 
         (WatchProblem::Invalid { .. }, None) => format!("{problem}; change the query"),
         (WatchProblem::NoLink | WatchProblem::Unanswered { .. }, _) => format!("{problem}; retrying"),
     }
+}
+
+/// Why a query may find nothing although there are such executions, and what to do; `None` if nothing suggests it.
+#[must_use]
+pub fn doubt_of_empty_list(query: &str) -> Option<&'static str> {
+    let text = "Some servers (1.32 on SQLite) find no value that contains \" or \\. List without this condition, for example \
+                by WorkflowType or by ExecutionStatus alone.";
+    has_unsearchable_value(query).then_some(text)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     app::{
         App, Command, Core, Link, Message, Options, Overlay, PlannedWait, WatchEvent, WatchEventKind, WatchProblem,
-        Watched, explain_problem,
+        Watched, doubt_of_empty_list, explain_problem,
     },
     commands::{Failure, demo::end_signal, session::MESSAGE_QUEUE_LEN},
     config::Settings,
@@ -182,7 +182,10 @@ impl Printer {
             let open = list.rows().iter().filter(|row| row.info.status.is_open()).count();
             let (query, followed) = (list.query(), core.others.len());
             self.notice(&match open {
-                0 => format!("no open execution; waiting for one that the query finds: {query}"),
+                0 => {
+                    let doubt = doubt_of_empty_list(query).map_or_else(String::new, |doubt| format!(". {doubt}"));
+                    format!("no open execution; waiting for one that the query finds: {query}{doubt}")
+                }
                 _ if open > followed => {
                     // Without a count of the others, which changes often.
                     format!(

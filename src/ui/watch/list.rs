@@ -8,7 +8,9 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, ExecutionList, ExecutionRow, Link, RowAttempts, Sort, Urgency, Watch, explain_problem},
+    app::{
+        App, ExecutionList, ExecutionRow, Link, RowAttempts, Sort, Urgency, Watch, doubt_of_empty_list, explain_problem,
+    },
     domain::{ExecutionStatus, PendingActivity, PendingState},
     text::{column, first_fitting, truncate, wrap},
 };
@@ -116,19 +118,24 @@ fn empty(app: &App, list: &ExecutionList) -> Vec<(String, Style)> {
             vec![(text, theme::BAD), ("Press  /  to edit the query.".to_owned(), theme::PLAIN)]
         }
         (Link::Up, None) if !list.is_read() => vec![("Reading the executions ..".to_owned(), theme::BOLD)],
-        (Link::Up, None) => vec![
-            ("The query finds no execution in this namespace.".to_owned(), theme::BOLD),
-            (
-                "Press  /  to edit the query. An empty one finds all executions, also those that have ended."
-                    .to_owned(),
-                theme::PLAIN,
-            ),
-        ],
+        (Link::Up, None) => {
+            let text = "Press  /  to edit the query. An empty one finds all executions, also those that have ended.";
+            let mut texts = vec![
+                ("The query finds no execution in this namespace.".to_owned(), theme::BOLD),
+                (text.to_owned(), theme::PLAIN),
+            ];
+            if let Some(doubt) = doubt_of_empty_list(list.query()) {
+                texts.push((doubt.to_owned(), theme::WARN));
+                texts.push((format!("The query was: {}", list.query()), theme::PLAIN));
+            }
+            texts
+        }
     }
 }
 
 fn query(list: &ExecutionList, width: usize) -> Line<'static> {
     let order = match list.sort() {
+        _ if list.reads_to_end() => "reading to the end",
         Sort::RetryingFirst => "retrying first",
         Sort::Newest => "newest first",
     };

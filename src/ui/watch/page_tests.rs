@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use tui_input::InputRequest;
+
 use super::scenes::{Watching, failing_task, failure, options};
 use crate::{
-    app::{Intent, Message},
+    app::{Intent, ListPage, Message, WatchNews},
     domain::{EventKind, ExecutionStatus, ItemEnd, PayloadContent},
     ui::tests::{find, frame, text},
 };
@@ -39,6 +41,29 @@ fn a_failing_workflow_task_without_a_lane_opens_its_failure() {
     ] {
         assert!(shown.contains(words), "{words}\n{shown}");
     }
+}
+
+#[test]
+fn an_empty_list_says_that_some_servers_cannot_search_for_such_a_name() {
+    let empty = |query: &str| {
+        let mut scene = Watching::list();
+        scene.tell(Message::Intent(Intent::Filter));
+        scene.tell(Message::Intent(Intent::Edit(InputRequest::DeleteLine)));
+        for letter in query.chars() {
+            scene.tell(Message::Intent(Intent::Edit(InputRequest::InsertChar(letter))));
+        }
+        scene.tell(Message::Intent(Intent::Submit));
+        let listed = ListPage { at: scene.at(0), executions: Vec::new(), more: false };
+        scene.tell(Message::Watch(WatchNews::Listed { query: query.to_owned(), page: 0, answer: Ok(listed) }));
+        shown(&scene)
+    };
+    let query = r#"TaskQueue = 'a"b'"#;
+    let page = empty(query);
+    for words in ["finds no execution", "Some servers (1.32 on SQLite)", "without this condition", query] {
+        assert!(page.contains(words), "{words}\n{page}");
+    }
+    let page = empty("TaskQueue = 'shop'");
+    assert!(page.contains("finds no execution") && !page.contains("Some servers"), "{page}");
 }
 
 #[test]
