@@ -74,7 +74,7 @@ fn compaction(database: &Path) -> [Figure; 2] {
     let mut engine = Engine::open(Disk::open(database).unwrap(), now, REORDER_BELOW).unwrap();
     engine.set_compaction(Some(CompactionLimits { after_bytes: 1, keep_orders: CompactionLimits::KEEP_ORDERS }));
     // As many attempts as make a compaction due. It begins after the next request.
-    ledger::commit(&mut engine, ORDERS..ORDERS + 5_000);
+    ledger::commit(&mut engine, ORDERS..ORDERS + 10_000);
     let store = JsonStore::on(engine).unwrap();
     let mut number = 0;
     let mut order = || {

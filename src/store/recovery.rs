@@ -202,6 +202,25 @@ impl<M: Storage> Engine<M> {
         if found.is_none_or(|found| unread(self, found) < READ_AHEAD_BYTES) {
             return Ok(());
         }
+        self.read_unlocked(seen)
+    }
+
+    /// Opens and reads the journal if another process has replaced it, as by a compaction. Otherwise, an idle process would
+    /// keep the space of the old file, and a process that starts would not notice that this one runs.
+    pub fn follow_journal(&mut self) {
+        let known = self.loaded.as_ref().map(|loaded| loaded.file);
+        let found = self.storage.journal().ok().flatten().map(|found| found.id);
+        if known.is_some()
+            && found.is_some_and(|found| Some(found) != known)
+            && let Err(error) = self.read_unlocked(&|_| {})
+        {
+            tracing::warn!(%error, "could not read the new journal");
+            // The next request reports the error if it persists.
+            self.loaded = None;
+        }
+    }
+
+    fn read_unlocked(&mut self, seen: &dyn Fn(Progress)) -> Result<(), StoreError> {
         // Lines that are complete while this process has the lock never change again. Lines from a write in progress
         // may: if the disk is full, the writer removes them.
         let found = self.locked(|engine| {

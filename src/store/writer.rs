@@ -5,7 +5,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        mpsc::{self, RecvTimeoutError, TryRecvError},
+        mpsc::{self, RecvTimeoutError},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -38,6 +38,9 @@ const PUBLISH_EVERY: Duration = Duration::from_millis(5);
 
 /// Maximum pause between two attempts of a publication that keeps failing.
 const MAX_PUBLISH_PAUSE: Duration = Duration::from_secs(1);
+
+/// Pause between two looks of an idle writer at the journal's name.
+const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 
 struct Job {
     request: Request,
@@ -186,15 +189,16 @@ fn serve<M: Storage>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
     engine.write_last_checkpoint();
 }
 
-/// Waits for the next request, and compacts the journal meanwhile. Returns `None` after the last one.
+/// Waits for the next request; compacts or follows the journal meanwhile. Returns `None` after the last one.
 fn next_job<M: Storage>(engine: &mut Engine<M>, jobs: &mpsc::Receiver<Job>) -> Option<Job> {
-    while engine.is_compacting() {
-        match jobs.try_recv() {
-            Err(TryRecvError::Empty) => engine.compact_some(),
+    loop {
+        let wait = if engine.is_compacting() { Duration::ZERO } else { FOLLOW_EVERY };
+        match jobs.recv_timeout(wait) {
+            Err(RecvTimeoutError::Timeout) if engine.is_compacting() => engine.compact_some(),
+            Err(RecvTimeoutError::Timeout) => engine.follow_journal(),
             job => return job.ok(),
         }
     }
-    jobs.recv().ok()
 }
 
 /// Returns the answers for a batch that failed. Logs the error of a batch without requests, which only publishes.

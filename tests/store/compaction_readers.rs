@@ -5,10 +5,12 @@ use std::{
     path::Path,
     process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
 };
 
 use idempotence::store::{
-    CommitOutcome, Engine, JournalReader, News, Publication, Record, StoreError, Verdict, examine, storage::Disk,
+    CommitOutcome, Engine, Fact, JournalReader, JsonStore, News, Publication, Record, StoreError, Verdict, examine,
+    storage::{Disk, Storage},
 };
 
 use crate::{
@@ -136,6 +138,36 @@ fn the_journal_of_another_database_is_not_a_continuation() {
     assert!(news.restarted && news.records.last().unwrap().seq == 1 + 11 * 8, "{news:?}");
 }
 
+#[test]
+fn a_process_that_starts_notices_an_idle_one_after_a_compaction() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("inventory.json");
+    let mut store = database(folder.path(), 10);
+    let idle = JsonStore::on(Engine::open(Disk::open(&path).unwrap(), clock, RULES).unwrap()).unwrap();
+    compact(&mut store);
+    drop(store);
+    let is_noticed = || {
+        let mut disk = Disk::open(&path).unwrap();
+        disk.open_journal().unwrap();
+        !disk.is_alone().unwrap()
+    };
+    // The idle one looks at the journal every second.
+    let since = Instant::now();
+    while !is_noticed() {
+        assert!(since.elapsed() < Duration::from_mins(1), "it keeps the old journal");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let edited = std::fs::read_to_string(&path).unwrap().replacen("\"inStock\": 990", "\"inStock\": 500", 1);
+    std::fs::write(&path, &edited).unwrap();
+    let mut store = Engine::open(Disk::open(&path).unwrap(), clock, RULES).unwrap();
+    assert_eq!(outcome(&mut store, order("A0", 1)), CommitOutcome::Replayed);
+    let all = records(&std::fs::read(folder.path().join("inventory.json.journal")).unwrap());
+    let kept = all.iter().any(|record| matches!(record.fact, Fact::Aside(_)));
+    let adopted = all.iter().any(|record| matches!(record.fact, Fact::Adjust(_)));
+    assert_eq!((kept, adopted), (true, false), "a worker runs, so the edit is not adopted");
+    drop(idle);
+}
+
 /// Name of the environment variable with the database of [`compact_when_asked`].
 const DATABASE: &str = "COMPACTED_DATABASE";
 
@@ -227,7 +259,7 @@ fn one_process_compacts_while_another_writes_and_a_reader_follows() {
     let journal = std::fs::read(folder.path().join("inventory.json.journal")).unwrap();
     assert!(declaration(&journal).is_some());
     // Nothing that the journal still has is missing, and what was dropped since is an attempt.
-    let lasting = |record: &&Record| !matches!(record.fact, idempotence::store::Fact::Attempt(_));
+    let lasting = |record: &&Record| !matches!(record.fact, Fact::Attempt(_));
     let of_reader: Vec<_> = seen.iter().filter(lasting).filter(|record| record.seq > 0).collect();
     let all = records(&journal);
     assert_eq!(of_reader, all.iter().filter(lasting).filter(|record| record.seq > 0).collect::<Vec<_>>());
