@@ -41,7 +41,8 @@ impl CompactionLimits {
     /// or another eighth of it. Other processes do not write at the same moment, so that only one of them begins.
     pub(super) fn are_passed(&self, before: u64, after: u64, journal: u64) -> bool {
         let limit = self.limit(journal);
-        let step = (limit / TRIES).max(1);
+        // Not a part of the journal: both grow together, so that no step would be passed.
+        let step = (self.after_bytes / TRIES).max(1);
         after >= limit && before / step != after / step
     }
 
@@ -80,4 +81,22 @@ pub(super) enum Stepped<S> {
     Replaced,
     /// Another process has the lock.
     Busy(Compaction<S>, StoreError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_growing_journal_with_a_constant_part_of_attempts_passes_the_limit_again_and_again() {
+        let limits = CompactionLimits { after_bytes: 64_000_000, keep_orders: 1 };
+        // Half of the bytes belong to attempts, as in a journal of an earlier version.
+        let batches = (0..10_000_u64).map(|batch| 500_000_000 + batch * 4_000);
+        let passed = batches.filter(|attempts| limits.are_passed(*attempts, attempts + 4_000, attempts * 2)).count();
+        assert_eq!(passed, 5);
+        assert!(
+            !limits.are_passed(63_000_000, 63_999_999, 100_000_000) && limits.are_passed(63_999_999, 64_000_000, 0)
+        );
+        assert!(!limits.are_passed(63_999_999, 64_000_000, 1_000_000_000), "an eighth of the journal is more");
+    }
 }
