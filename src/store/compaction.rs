@@ -21,7 +21,7 @@ use super::{
     storage::{FileId, Part, Storage},
 };
 
-/// Number of bytes that are written per step. One takes about 4 ms.
+/// Number of bytes that are written per step. One takes about 8 ms.
 const STEP_BYTES: u64 = 256 << 10;
 
 /// Number of bytes that are searched for attempts per step, which takes less time.
