@@ -35,7 +35,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("app", &["domain", "faults", "scenario", "source_text", "store", "toml_table"]),
     ("keymap", &["app"]),
     ("ui", &["app", "domain", "faults", "keymap", "store", "text"]),
-    ("config", &["app", "encryption", "error_text", "listen", "source_text", "store", "temporal", "toml_table"]),
+    (
+        "config",
+        &["app", "encryption", "error_text", "files", "listen", "source_text", "store", "temporal", "toml_table"],
+    ),
     ("server", &["config"]),
     ("codec_server", &["domain", "error_text", "listen", "temporal"]),
     ("runtime", &["app", "clock", "config", "domain", "faults", "keymap", "server", "store", "temporal", "ui"]),

@@ -21,7 +21,7 @@ use idempotence::{
     },
     recording::{Entry, EntryKind, Player, Recording},
     scenario,
-    store::{self, CommitOutcome, CommitRequest, Fact, JsonStore, Phase, Record, Store, Verdict},
+    store::{self, CommitOutcome, CommitRequest, Fact, Phase, Record, Store, StoreHandle, Verdict},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -298,7 +298,7 @@ fn a_database_of_the_first_version_is_read_and_continued() {
         let origin = Origin { order: id.clone(), workflow, run, activity, attempt };
         let effect = Effect::Order(Order { id, product, quantity });
         let request = CommitRequest { effect, guard: Guard::Ledger, origin };
-        futures::executor::block_on(JsonStore::open(&path).unwrap().commit(request)).unwrap()
+        futures::executor::block_on(StoreHandle::open(&path).unwrap().commit(request)).unwrap()
     };
     let repeated = commit("A12", 999);
     assert_eq!((repeated.outcome, repeated.receipt.stock), (CommitOutcome::Replayed, 1));

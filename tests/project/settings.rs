@@ -61,7 +61,35 @@ fn config_shows_every_value_and_its_origin() {
     assert_eq!(line(&out, "task_queue"), format!("task_queue q TASKQUEUE in {:?}", home.join(".env")));
     assert_eq!(line(&out, "theme"), format!("theme contrast theme in {file:?}, line 1, column 9"));
     assert!(line(&out, "MYSQL_PASSWORD").starts_with("MYSQL_PASSWORD set, not shown MYSQL_PASSWORD in "), "{out}");
-    assert!(!out.contains("hunter2") && out.contains("note: The MySQL store is not available yet"), "{out}");
+    assert!(!out.contains("hunter2") && out.contains("note: MYSQL_PASSWORD had no effect: the stock is kept"), "{out}");
+    assert!(out.contains("set DATABASE=mysql:."), "{out}");
+}
+
+#[test]
+fn config_shows_a_database_in_mysql_without_its_password() {
+    let (_folder, home) = home();
+    let original = [("MYSQL_HOST", "localhost"), ("MYSQL_DATABASE", "dataentry"), ("MYSQL_USER", "mysqluser")];
+    let mut command = config(&home);
+    command.envs(original).env("MYSQL_PASSWORD", "hunter2").args(["--database", "mysql:", "--json"]);
+    let (code, out, problem) = run(&mut command);
+    assert_eq!((code, problem.as_str()), (Some(0), ""), "{out}");
+    let found: Value = serde_json::from_str(&out).unwrap();
+    let settings = &found["settings"];
+    let flag = json!({ "layer": "flag", "name": "--database" });
+    assert_eq!(settings["database"], json!({ "value": "mysql://mysqluser@localhost:3306/dataentry", "from": flag }));
+    let variable = json!({ "layer": "environment", "name": "MYSQL_PASSWORD" });
+    assert_eq!(settings["MYSQL_PASSWORD"], json!({ "value": "set, not shown", "from": variable }));
+    assert_eq!((&settings["MYSQL_PORT"]["value"], &settings["mysql_tls"]["value"]), (&json!(3306), &json!(false)));
+    assert_eq!((&found["notices"], out.contains("hunter2")), (&json!([]), false));
+
+    // A password in the URL is refused by every command, and not repeated.
+    for arguments in [&["config"][..], &["audit"], &["reset", "--yes"], &["start"], &["doctor"], &["worker"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_idempotence"));
+        command.env_clear().env("HOME", &home).current_dir(&home).args(arguments);
+        let (code, out, problem) = run(command.args(["--database", "mysql://me:hunter2@localhost/x"]));
+        assert!(code == Some(2) && !format!("{out}{problem}").contains("hunter2"), "{arguments:?}: {out}{problem}");
+        assert!(format!("{out}{problem}").contains("set MYSQL_PASSWORD or MYSQL_PASSWORD_FILE"), "{out}{problem}");
+    }
 }
 
 #[test]
