@@ -83,6 +83,16 @@ impl Privacy {
     }
 }
 
+/// Returns what to do if other users can read or change the file of a secret, and the user can correct that. `file` was
+/// opened as `path`.
+///
+/// # Errors
+/// Returns the operating system's error if it does not describe the file or its file system.
+pub fn exposed(file: &File, path: &Path) -> io::Result<Option<String>> {
+    let privacy = Privacy::of(file, &file.metadata()?, path)?;
+    Ok(privacy.check(path).err().map(|TooPermissive { advice, .. }| advice))
+}
+
 /// Copies the owner, group and permissions of the replaced file to the new one, so that the same users can read the
 /// keys.
 ///
