@@ -5,7 +5,7 @@ use std::{net::TcpListener, thread, time::Duration};
 use futures::executor::block_on;
 use idempotence::{
     domain::{Activity, Attempt, OrderId, Origin},
-    store::{AttemptEvent, JsonStore, Note, Phase, Store},
+    store::{AttemptEvent, Note, Phase, Store, StoreHandle},
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -117,7 +117,7 @@ fn key_to_frame() -> f64 {
 fn line_to_screen() -> f64 {
     let state = tempfile::tempdir().unwrap();
     let (_silent, address) = silence();
-    let store = JsonStore::open(&state.path().join("inventory.json")).unwrap();
+    let store = StoreHandle::open(&state.path().join("inventory.json")).unwrap();
     let mut screen = Screen::open(state.path(), &address);
     screen.shows("guard");
     let mut series = Vec::with_capacity(LINES);

@@ -14,7 +14,7 @@ use futures::executor::block_on;
 use idempotence::{
     clock::now,
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW},
-    store::{CommitRequest, CompactionLimits, Engine, JsonStore, Store, storage::Disk},
+    store::{CommitRequest, CompactionLimits, Engine, Store, StoreHandle, storage::Disk},
 };
 
 use crate::{
@@ -40,7 +40,7 @@ pub fn measure() -> Vec<Figure> {
 
 /// Maximum latency of an order while another process opens the journal, and the time for opening it.
 fn order_while_another_opens(database: &Path) -> Figure {
-    let first = JsonStore::open(database).unwrap();
+    let first = StoreHandle::open(database).unwrap();
     let mut number = 0;
     let mut order = || {
         number += 1;
@@ -52,7 +52,7 @@ fn order_while_another_opens(database: &Path) -> Figure {
     let path = database.to_owned();
     let opening = thread::spawn(move || {
         let since = Instant::now();
-        drop(JsonStore::open(&path).unwrap());
+        drop(StoreHandle::open(&path).unwrap());
         since.elapsed().as_secs_f64()
     });
     let mut longest = 0.0_f64;
@@ -75,7 +75,7 @@ fn compaction(database: &Path) -> [Figure; 2] {
     engine.set_compaction(Some(CompactionLimits { after_bytes: 1, keep_orders: CompactionLimits::KEEP_ORDERS }));
     // As many attempts as make a compaction due. It begins after the next request.
     ledger::commit(&mut engine, ORDERS..ORDERS + 10_000);
-    let store = JsonStore::on(engine).unwrap();
+    let store = StoreHandle::on(engine).unwrap();
     let mut number = 0;
     let mut order = || {
         number += 1;

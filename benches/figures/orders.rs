@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 use idempotence::{
     domain::{Guard, RunEnd, WorkflowId},
     faults::FaultPlan,
-    store::JsonStore,
+    store::StoreHandle,
     temporal::{
         ATTEMPTS_PER_SDK_WORKER, CallRetries, Demo, Endpoint, Link, OrderInput, StartRequest, WorkerSetup, run_worker,
         start,
@@ -77,7 +77,7 @@ async fn our_rate(folder: &Path, address: &str, round: usize) -> f64 {
     let setup = WorkerSetup {
         client: link.client().clone(),
         task_queue: queue.clone(),
-        store: Arc::new(JsonStore::open(&folder.join(format!("{round}.json"))).unwrap()),
+        store: Arc::new(StoreHandle::open(&folder.join(format!("{round}.json"))).unwrap()),
         faults: FaultPlan::none(),
         seed: 0,
         guard: Guard::Ledger,

@@ -11,7 +11,7 @@ use futures::{executor::block_on, future::join_all};
 use idempotence::{
     clock::now,
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW},
-    store::{CommitRequest, Engine, JsonStore, Publication, Request, Store, storage::Disk},
+    store::{CommitRequest, Engine, Publication, Request, Store, StoreHandle, storage::Disk},
 };
 
 use crate::{Figure, mean, median};
@@ -76,7 +76,7 @@ fn one_effect(folder: &Path) -> Figure {
 
 fn many_effects(folder: &Path) -> Figure {
     let path = folder.join("many.json");
-    let store = JsonStore::open(&path).unwrap();
+    let store = StoreHandle::open(&path).unwrap();
     let ask = |id: String| {
         let (effect, origin) = effect(&id);
         store.commit(CommitRequest { effect, guard: Guard::Ledger, origin })

@@ -50,7 +50,7 @@ pub struct SettingsArgs {
     /// Temporal task queue [TASKQUEUE; default: inventory-task-queue]
     #[arg(long, global = true, value_name = "NAME")]
     task_queue: Option<String>,
-    /// JSON database [DATABASE; default:
+    /// JSON database, or mysql: for MySQL [DATABASE; default:
     /// database/inventory.json in this project's checkout, or
     /// where it already exists; otherwise inventory.json in
     /// the user's state folder]

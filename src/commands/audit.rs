@@ -9,16 +9,15 @@ use crate::{
     cli::AuditArgs,
     config::Settings,
     domain::IdempotencyKey,
-    store::{Problem, Verdict, examine},
+    store::{Problem, Verdict},
 };
 
 /// Prints the verdict on the stock. Exits with 0 if the stock is right, otherwise with 1.
 pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
-    let path = &settings.database.path;
-    let found = reading_journal(path, |seen| examine(path, seen))?.ok_or_else(|| {
+    let database = &settings.database.location;
+    let found = reading_journal(database, |seen| database.examine(seen))?.ok_or_else(|| {
         Failure::Other(format!(
-            "there is no database at {}; a worker creates it, or run: idempotence reset --yes",
-            path.display()
+            "there is no database at {database}; a worker creates it, or run: idempotence reset --yes"
         ))
     })?;
     let (verdict, audit) = (found.verdict(), &found.audit);
@@ -48,7 +47,7 @@ pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
         }
     }
     if let Some(problem) = problem {
-        print::problem(&format!("{}: {problem}", path.display()));
+        print::problem(&format!("{database}: {problem}"));
     }
     Ok(if verdict == Verdict::Right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -9,7 +9,10 @@ use crate::{cli::CompactArgs, config::Settings, store};
 
 /// Compacts the journal and prints what that saved.
 pub fn run(settings: &Settings, args: &CompactArgs) -> Result<ExitCode, Failure> {
-    let path = &settings.database.path;
+    let location = &settings.database.location;
+    let Some(path) = location.file() else {
+        return Err(Failure::Other(format!("{location} is not compacted: the server keeps all lines of its journal")));
+    };
     let what = format!("compacting the journal of {}", path.display());
     let compacted = counted(&what, |counter| store::compact(path, &|seen| counter.set(seen.read, seen.of)))?;
     let Some(saved) = compacted else {

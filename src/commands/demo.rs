@@ -5,7 +5,7 @@ pub(super) mod lines;
 mod reasons;
 mod report;
 
-use std::{ops::ControlFlow, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{ops::ControlFlow, process::ExitCode, sync::Arc, time::Duration};
 
 use futures::StreamExt;
 use tokio::sync::mpsc;
@@ -36,7 +36,7 @@ use crate::{
         worker_keeper::WorkerRequest,
     },
     scenario::{Scenario, What},
-    store::{Document, JournalReader, STARTING_DOCUMENT, StoreError, Verdict, read_document},
+    store::{Document, Follower, Location, STARTING_DOCUMENT, StoreError, Verdict},
     temporal::CallRetries,
 };
 
@@ -46,9 +46,6 @@ use report::Report;
 
 /// Name of the default scenario.
 pub(super) const FIRST: &str = "seed";
-
-/// Maximum size of the journal of an unused database, in bytes.
-const MAX_UNTOUCHED_BYTES: usize = 1 << 12;
 
 /// Maximum time until the worker and the server have ended. The worker finishes its running attempts.
 pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(15);
@@ -178,10 +175,11 @@ pub(super) async fn end(backend: Backend) {
     }
 }
 
-/// Whether the database at `path` is unused: in the state after a reset, or not created yet.
-fn is_untouched(path: &Path) -> Result<bool, StoreError> {
-    let (news, progress) = JournalReader::new(path).read_some(MAX_UNTOUCHED_BYTES)?;
-    let document = read_document(path)?;
+/// Whether the database is unused: in the state after a reset, or not created yet.
+fn is_untouched(location: &Location) -> Result<bool, StoreError> {
+    let mut database = Follower::new(location);
+    let (news, progress) = database.read_some()?;
+    let document = database.document()?;
     let is_starting =
         |document: &Document| Document::parse(STARTING_DOCUMENT.as_bytes()).is_ok_and(|of| of == *document);
     Ok(progress.is_complete() && news.records.len() <= 1 && document.as_ref().is_none_or(is_starting))
@@ -197,7 +195,7 @@ async fn play(
 ) -> Result<Report, Failure> {
     let worker =
         WorkerCommand::new(&sandbox.settings, log.path()).map_err(Failure::io("find this program's own path"))?;
-    let used = !sandbox.is_fresh() && !is_untouched(&sandbox.settings.database.path)?;
+    let used = !sandbox.is_fresh() && !is_untouched(&sandbox.settings.database.location)?;
     let initial_stock = if used { InitialStock::Keep } else { InitialStock::Fresh };
     if used {
         lines.say("this database was used before and may already contain the orders, so only the verdict is checked");

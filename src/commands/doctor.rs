@@ -1,6 +1,7 @@
 //! Checks everything that an order needs, and suggests a command that fixes each problem. Changes nothing.
 
 mod database;
+mod mysql;
 mod server;
 
 use std::{path::Path, process::ExitCode};
@@ -13,6 +14,7 @@ use crate::{
     cli::DoctorArgs,
     config::{Effective, Settings, SettingsError},
     encryption::KeyFileError,
+    store::Location,
 };
 
 /// Command that shows the source of each setting.
@@ -91,7 +93,11 @@ async fn examine(settings: &Settings, key_file: Option<&Path>) -> Vec<Check> {
     let asked = server::examine(settings, key_file);
     checks.extend(awaited(format!("asking the server at {}", settings.address), asked).await);
     checks.push(server::program(settings));
-    checks.extend(database::examine(settings));
+    let location = &settings.database.location;
+    checks.extend(match location {
+        Location::File(document) => database::examine(location, document),
+        Location::MySql(_) => mysql::examine(location),
+    });
     checks
 }
 
@@ -122,6 +128,7 @@ fn mend(error: &SettingsError) -> String {
             advice.strip_prefix("run: ").unwrap_or(advice).to_owned()
         }
         SettingsError::RemoteCodec { .. } => "export ENCRYPT_PAYLOAD=true".to_owned(),
+        SettingsError::MySqlPartMissing { name, part, .. } => format!("export {name}={part}"),
         SettingsError::PlaintextToRemote { .. } => "export TEMPORAL_TLS=true".to_owned(),
         _ => CONFIG.to_owned(),
     }

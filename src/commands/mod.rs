@@ -12,7 +12,7 @@
 //! | `start`, `waiting` | starts an order; waits for its end and reports why it takes long |
 //! | `worker`, `server`, `codec_server` | one process each, until a signal arrives |
 //! | `supervise` | the process that ends the embedded server with this program |
-//! | `doctor`, `doctor/{database, server}` | checks the setup and suggests fixes |
+//! | `doctor`, `doctor/{database, mysql, server}` | checks the setup and suggests fixes |
 //! | `audit`, `compact`, `reset`, `config`, `keys`, `export` | the command of that name |
 //! | `sandbox`, `session`, `record` | a scenario's own settings, the end of a session, the start of a recording |
 //! | `stop` | waits for a request to stop a command |
@@ -134,12 +134,9 @@ fn usable(effective: Effective, needed: &[Area]) -> Result<Settings, Failure> {
         settings.notices.extend(expiring(&settings));
     }
     // If the log's folder cannot be used, the command runs without a log.
-    let used = [
-        (Area::Database, &settings.database.path),
-        (Area::Program, &settings.state_dir),
-        (Area::Program, &settings.cache_dir),
-    ];
-    let used = used.into_iter().filter(|(area, _)| needed.contains(area));
+    let database = settings.database.location.file().map(|file| (Area::Database, file));
+    let used = [(Area::Program, settings.state_dir.as_path()), (Area::Program, settings.cache_dir.as_path())];
+    let used = used.into_iter().chain(database).filter(|(area, _)| needed.contains(area));
     for folder in used.filter_map(|(_, path)| settings.private_folder_around(path)) {
         let unusable = |source| Failure::PrivateFolder { folder: folder.to_owned(), source };
         make_private(folder).map_err(unusable)?;

@@ -99,8 +99,8 @@ pub fn counted<T>(what: &str, work: impl FnOnce(&Counter) -> T) -> T {
 }
 
 /// Runs `work` that reads the journal of the document at `database`.
-pub fn reading_journal<T>(database: &Path, work: impl FnOnce(&dyn Fn(store::Progress)) -> T) -> T {
-    let what = format!("reading the journal of {}", database.display());
+pub fn reading_journal<T>(database: &store::Location, work: impl FnOnce(&dyn Fn(store::Progress)) -> T) -> T {
+    let what = format!("reading the journal of {database}");
     counted(&what, |counter| work(&|progress: store::Progress| counter.set(progress.read, progress.of)))
 }
 

@@ -8,26 +8,26 @@ use std::{
 use serde_json::json;
 
 use super::{Failure, print};
-use crate::{cli::ResetArgs, config::Settings, store};
+use crate::{cli::ResetArgs, config::Settings};
 
 /// Resets the database after asking for confirmation.
 pub fn run(settings: &Settings, args: &ResetArgs) -> Result<ExitCode, Failure> {
-    let path = &settings.database.path;
-    if !args.yes && !confirmed(&format!("Reset the database {}? [y/N]", path.display()))? {
+    let database = &settings.database.location;
+    if !args.yes && !confirmed(&format!("Reset the database {database}? [y/N]"))? {
         print::problem("nothing was changed");
         return Ok(ExitCode::FAILURE);
     }
-    let kept = store::reset(path)?;
-    let journal = kept.journal.map(|suffix| format!("{}.journal{suffix}", path.display()));
-    let document = kept.document.map(|suffix| format!("{}{suffix}", path.display()));
+    let kept = database.reset()?;
+    let journal = kept.journal.map(|suffix| format!("{database}.journal{suffix}"));
+    let document = kept.document.map(|suffix| format!("{database}{suffix}"));
     if args.json {
-        let mut object = json!({ "database": path.display().to_string(), "keptJournal": journal });
+        let mut object = json!({ "database": database.to_string(), "keptJournal": journal });
         if let (Some(document), Some(fields)) = (document, object.as_object_mut()) {
             fields.insert("keptDocument".to_owned(), json!(document));
         }
         print::json(&object);
     } else {
-        print::line(&format!("{} was reset to the starting document", path.display()));
+        print::line(&format!("{database} was reset to the starting document"));
         if let Some(kept) = journal {
             print::line(&format!("the old journal was renamed to {kept}"));
         }

@@ -14,6 +14,7 @@ use crate::{
     runtime::backend,
     scenario::Scenario,
     server,
+    store::Location,
     temporal::Transport,
 };
 
@@ -43,7 +44,7 @@ impl Sandbox {
             return Ok(Self { settings, folder: None, server: None });
         }
         let folder = folder(&format!("idempotence-{role}-"))?;
-        settings.database.path = folder.path().join("inventory.json");
+        settings.database.location = Location::File(folder.path().join("inventory.json"));
         Ok(Self { settings, folder: Some(folder), server: None })
     }
 
@@ -83,7 +84,7 @@ impl Sandbox {
             // The path of a temporary folder means nothing to the user.
             database: match &self.folder {
                 Some(_) => "a database of its own".to_owned(),
-                None => self.settings.database.path.display().to_string(),
+                None => self.settings.database.location.to_string(),
             },
             ..basic_setup(&self.settings, log, LETTERS)
         }
@@ -109,7 +110,7 @@ pub fn basic_setup(settings: &Settings, log: &LogFile, letters: usize) -> Option
         namespace: settings.namespace.clone(),
         task_queue: settings.task_queue.clone(),
         host: backend::host(),
-        database: settings.database.path.display().to_string(),
+        database: settings.database.location.to_string(),
         log: log.to_string(),
         session: session_letters(letters),
         seed: 0,

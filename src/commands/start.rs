@@ -15,7 +15,6 @@ use crate::{
     config::Settings,
     domain::{OrderOutcome, RunEnd, RunResult, WorkflowId},
     runtime::backend::endpoint,
-    store::read_document,
     temporal::{CallRetries, Demo, Link, OrderInput, StartRequest, Started, start},
 };
 
@@ -29,13 +28,12 @@ pub async fn run(settings: Settings, args: StartArgs) -> Result<ExitCode, Failur
     let endpoint = endpoint(&settings, "starter");
     let connecting = Link::connect(&endpoint, CallRetries::Sdk);
     let link = awaited(format!("connecting to {}", settings.address), connecting).await?;
-    let document = read_document(&settings.database.path)?;
+    let document = settings.database.location.read_document()?;
     if let Some(known) = document.as_ref().map(|document| &document.product).filter(|known| **known != args.product_id)
     {
         print::problem(&format!(
             "hint: {} has product {known} only, so a worker with this database rejects an order of {}",
-            settings.database.path.display(),
-            args.product_id
+            settings.database.location, args.product_id
         ));
     }
     let before = document.map(|document| document.stock);
@@ -110,7 +108,7 @@ fn shown(stock: Option<i64>) -> String {
 }
 
 fn stock(settings: &Settings) -> Result<Option<i64>, Failure> {
-    Ok(read_document(&settings.database.path)?.map(|document| document.stock))
+    Ok(settings.database.location.read_document()?.map(|document| document.stock))
 }
 
 /// Returns the end of a run in one or two words, as in the output of `--json`.

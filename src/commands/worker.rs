@@ -14,7 +14,7 @@ use crate::{
     config::Settings,
     listen::ListenAddress,
     runtime::{backend::endpoint, worker_child::READY},
-    store::{CompactionLimits, JsonStore},
+    store::CompactionLimits,
     temporal::{ATTEMPTS_PER_SDK_WORKER, CallRetries, Exporter, Link, METRICS_PATH, WorkerSetup, run_worker},
 };
 
@@ -35,9 +35,9 @@ pub async fn run(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failu
 async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure> {
     log::of_worker(&settings);
     let faults = faults_for(&settings, Some(&args.faults), args.remote_faults)?;
-    let database = &settings.database.path;
+    let database = &settings.database.location;
     let limits = CompactionLimits::after_megabytes(settings.compact_after);
-    let open = || reading_journal(database, |seen| JsonStore::open_observed(database, limits, seen));
+    let open = || reading_journal(database, |seen| database.open(limits, seen));
     let store = tokio::task::block_in_place(open)?;
     let metrics = match &settings.metrics {
         Some(listen) => exporter(listen).await,
@@ -63,7 +63,7 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
             settings.task_queue,
             settings.namespace,
             settings.address,
-            settings.database.path.display()
+            settings.database.location
         ));
     };
     let running = run_worker(setup, ready, asked_to_stop(args.with_parent)?);

@@ -97,10 +97,7 @@ impl Address {
     /// another name for this machine counts as remote.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        match self.host.parse::<IpAddr>() {
-            Ok(ip) => ip.to_canonical().is_loopback(),
-            Err(_) => self.host == "localhost" || self.host == "localhost.",
-        }
+        is_loopback(&self.host)
     }
 
     /// Returns the port if a server for this address can be started on this machine.
@@ -108,6 +105,20 @@ impl Address {
     pub fn loopback_port(&self) -> Option<u16> {
         self.is_loopback().then_some(self.port)
     }
+}
+
+/// See [`Address::is_loopback`].
+pub(super) fn is_loopback(host: &str) -> bool {
+    match host.parse::<IpAddr>() {
+        Ok(ip) => ip.to_canonical().is_loopback(),
+        Err(_) => host == "localhost" || host == "localhost.",
+    }
+}
+
+/// Parses a host and an optional port, and normalises the host as for an [`Address`].
+pub(super) fn host_and_port(text: &str) -> Result<(String, Option<u16>), AddressError> {
+    let (host, port) = split(text, true)?;
+    Ok((host, port.map(parse_port).transpose()?))
 }
 
 /// An address, and whether it asks for TLS.
@@ -246,7 +257,8 @@ fn ipv6_host(ip: Ipv6Addr) -> String {
     if ip.is_unspecified() { Ipv6Addr::LOCALHOST.to_string() } else { ip.to_string() }
 }
 
-fn parse_port(text: &str) -> Result<u16, AddressError> {
+/// Parses a port, which is not 0.
+pub(super) fn parse_port(text: &str) -> Result<u16, AddressError> {
     // `u16::from_str` also accepts a leading '+'.
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|&port| digits && port != 0).ok_or(AddressError::Port)

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use tracing::Level;
 
 use super::address::Target;
+use super::database::{Database, DatabaseChoice};
 use super::encryption::{Encryption, KeyIds};
 use super::error::SettingsError;
 use super::layer_files::LayerFile;
@@ -18,7 +19,7 @@ use super::notices::Notices;
 use super::proxy::ProxyChoice;
 use super::security::Security;
 use super::sourced::{Layer, Sourced};
-use super::{Database, Settings, appearance};
+use super::{Settings, appearance};
 use crate::app::{Appearance, Theme};
 use crate::listen::ListenAddress;
 
@@ -46,7 +47,7 @@ pub struct Effective {
     pub(super) metrics: Option<Sourced<ListenAddress>>,
     pub(super) namespace: Sourced<String>,
     pub(super) task_queue: Sourced<String>,
-    pub(super) database: Sourced<PathBuf>,
+    pub(super) database: DatabaseChoice,
     pub(super) temporal_cli: Sourced<Option<PathBuf>>,
     pub(super) log_level: Sourced<Level>,
     pub(super) check_interval: Sourced<Duration>,
@@ -131,7 +132,10 @@ impl Effective {
             address: self.address.value.address,
             namespace: self.namespace.value,
             task_queue: self.task_queue.value,
-            database: Database { explicit: self.database.origin.layer != Layer::Default, path: self.database.value },
+            database: Database {
+                explicit: self.database.location.origin.layer != Layer::Default,
+                location: self.database.location.value,
+            },
             check_interval: self.check_interval.value,
             compact_after: self.compact_after.value,
             log_level: self.log_level.value,

@@ -95,11 +95,68 @@ pub enum SettingsError {
     /// may include a password.
     #[error(
         "{origin} is a URL or a connection string (not shown, as it may contain a password) or a file of another program, \
-         but the database is a JSON file; name one with --database FILE, or unset {} for this program", origin.name
+         but the database is a JSON file or in MySQL; name a file with --database FILE, or mysql: with the MYSQL_* variables, \
+         or unset {} for this program", origin.name
     )]
     DatabaseOfAnotherProgram {
         /// The origin of the value.
         origin: Origin,
+    },
+    /// A URL of MySQL that cannot be used. Never contains the URL, which may include a password.
+    #[error("{origin} is a MySQL URL (not shown, as it may contain a password): {problem}")]
+    MySqlUrl {
+        /// The origin of the URL.
+        origin: Origin,
+        /// What is wrong and what to write instead.
+        problem: MySqlUrlError,
+    },
+    /// MySQL is selected, but a part of its address is not set.
+    #[error("{database} selects MySQL, but {name} is not set; set it, or write {part} in mysql://USER@HOST:PORT/NAME")]
+    MySqlPartMissing {
+        /// The setting that selects MySQL.
+        database: Origin,
+        /// The name of the variable.
+        name: &'static str,
+        /// The part of the URL.
+        part: &'static str,
+    },
+    /// Two settings of one layer give different values for a part of the address of MySQL.
+    #[error(
+        "the {part} is {first_value} in {first} but {second_value} in {second}, both {layer}; remove one of them, or make \
+         them equal"
+    )]
+    MySqlConflict {
+        /// The part, such as `host`.
+        part: &'static str,
+        /// The first setting.
+        first: &'static str,
+        /// Its value, quoted if it is text.
+        first_value: String,
+        /// The other setting.
+        second: &'static str,
+        /// Its value.
+        second_value: String,
+        /// The layer in which both are set.
+        layer: Box<Layer>,
+    },
+    /// A password and a password file in the same layer.
+    #[error("{password} and {file} are both set; keep one of them")]
+    PasswordTwice {
+        /// The setting of the password.
+        password: Origin,
+        /// The setting of the file.
+        file: Box<Origin>,
+    },
+    /// TLS is requested for a Unix socket.
+    #[error(
+        "{tls} is true, but {host} names a Unix socket, which has no TLS and does not leave this machine; unset {}, or set \
+         MYSQL_HOST to a host", tls.name
+    )]
+    TlsOnSocket {
+        /// The setting that requests TLS.
+        tls: Origin,
+        /// The setting that names the socket.
+        host: Box<Origin>,
     },
     /// A certificate without its key, or a key without its certificate.
     #[error("{present} is set but {missing} is not, and mutual TLS needs both; set {missing} too, or unset {}", present.name)]
@@ -234,6 +291,58 @@ pub enum SettingsError {
     KeyFile(#[from] KeyFileError),
 }
 
+/// The reason why a URL of MySQL cannot be used. Each message says what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum MySqlUrlError {
+    /// `mysql://user:password@host`.
+    #[error(
+        "a password in it would appear in lists of processes; remove it from the URL, and set MYSQL_PASSWORD or \
+         MYSQL_PASSWORD_FILE"
+    )]
+    Password,
+    /// `mariadb://host`.
+    #[error("mysql: is the scheme for MariaDB too; write mysql: instead of mariadb:")]
+    MariaDb,
+    /// `mysql:host=db;dbname=shop`.
+    #[error("it is not in this form; write mysql://USER@HOST:PORT/NAME, or only mysql: to use the MYSQL_* variables")]
+    Form,
+    /// `mysql://@host`.
+    #[error("the user name before the @ is empty; write it, or leave out the @ to use MYSQL_USER")]
+    NoUser,
+    /// A host that cannot be one.
+    #[error(
+        "the host must be a name, an IP address (IPv6 in brackets), or the path of a Unix socket in parentheses; write \
+         mysql://USER@HOST:PORT/NAME"
+    )]
+    Host,
+    /// A port that is not a number from 1 to 65535.
+    #[error("the port must be a number from 1 to 65535; write mysql://USER@HOST:PORT/NAME")]
+    Port,
+    /// `mysql://host/shop/orders`.
+    #[error("only the name of the database may follow the server; write %2F for a slash in the name")]
+    Path,
+    /// `mysql://host/shop?ssl-mode=REQUIRED`.
+    #[error("options after ? or # are not supported; remove them, and set MYSQL_TLS and MYSQL_CA for TLS")]
+    Options,
+    /// `%zz`, or bytes that are not UTF-8.
+    #[error("a % must begin the escape of a character in UTF-8; write %25 for the % itself")]
+    Escape,
+    /// A control character, also an escaped one.
+    #[error("it contains a control character; remove it")]
+    Control,
+    /// A name that is too long.
+    #[error("the {part} has {chars} characters, but at most {max} are allowed; shorten it")]
+    TooLong {
+        /// The part of the URL.
+        part: &'static str,
+        /// Its length.
+        chars: usize,
+        /// Maximum length.
+        max: usize,
+    },
+}
+
 impl SettingsError {
     /// Returns the origin of the value that is not valid, if the mistake is in a single value.
     pub(super) const fn origin(&self) -> Option<&Origin> {
@@ -242,6 +351,7 @@ impl SettingsError {
             | Self::Invalid { origin, .. }
             | Self::DatabaseIsFolder { origin, .. }
             | Self::DatabaseOfAnotherProgram { origin }
+            | Self::MySqlUrl { origin, .. }
             | Self::FileUnreadable { origin, .. }
             | Self::TextInsteadOfPath { origin, .. } => Some(origin),
             _ => None,

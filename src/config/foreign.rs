@@ -95,6 +95,11 @@ pub(super) fn is_of_others(name: &str, value: &str) -> bool {
         || is_service_link(&upper, value)
 }
 
+/// Whether Kubernetes or Docker sets `MYSQL_PORT` to a URL, as for every service; this one is called `mysql`.
+pub(super) fn is_mysql_link(name: &str, value: &str) -> bool {
+    name == "MYSQL_PORT" && is_service_link(name, value)
+}
+
 /// Returns our name for the setting that Temporal's own tools call `name`.
 pub(super) fn our_name_of(name: &str) -> Option<&'static str> {
     OTHER_NAMES.iter().find(|(theirs, _)| *theirs == name).map(|(_, ours)| *ours)
@@ -115,6 +120,13 @@ fn is_service_link(name: &str, value: &str) -> bool {
         || (name.ends_with("_NAME") && value.starts_with('/'))
         || name.contains("_ENV_")
         || name.split_once("_PORT_").is_some_and(|(_, rest)| has_port(rest))
+}
+
+/// Whether the text contains the password of a connection string.
+pub(super) fn names_password(text: &str) -> bool {
+    const PASSWORDS: [&str; 4] = ["password=", "passwd=", "pass=", "pwd="];
+    let compact = text.to_ascii_lowercase().replace(' ', "");
+    PASSWORDS.iter().any(|word| compact.contains(word))
 }
 
 /// Returns the value inside quotes, which a comment may follow; `None` if it has no quotes.

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use super::address::Target;
 use super::choice::Choice;
+use super::database::{self, DatabaseChoice};
 use super::effective::{Effective, Screen};
 use super::encryption::Encryption;
 use super::error::SettingsError;
@@ -28,6 +29,7 @@ use super::{
 };
 use crate::app::Theme;
 use crate::error_text::quoted_path;
+use crate::store::Location;
 use crate::temporal::PROFILE_FILE;
 
 /// The name of the settings file in this program's folder for settings.
@@ -67,9 +69,13 @@ impl Effective {
         let settings_file = folders.config.as_ref().map(|folder| sources.add_settings_file(folder.join(SETTINGS_FILE)));
         let usual = folders.temporal.as_ref().map(|folder| folder.join(PROFILE_FILE));
         let profile = profile::add(&mut sources, flags, current_dir, usual);
+        let given = paths::given(flags.database.as_deref(), "--database", &sources, "DATABASE");
+        if database::selects_mysql(given.as_ref()).is_some() {
+            sources.use_mysql();
+        }
         let problems = std::mem::take(&mut sources.problems);
         let reader = Reader { flags, environment: &environment, current_dir, sources: &sources, problems };
-        reader.read(folders, dot_env, settings_file, profile)
+        reader.read(folders, given, (dot_env, settings_file), profile)
     }
 }
 
@@ -103,8 +109,8 @@ impl Reader<'_> {
     fn read(
         mut self,
         folders: Folders,
-        dot_env: LayerFile,
-        settings_file: Option<LayerFile>,
+        database: Option<Sourced<PathBuf>>,
+        (dot_env, settings_file): (LayerFile, Option<LayerFile>),
         profile: ProfileLayer,
     ) -> Effective {
         let flags = self.flags;
@@ -115,7 +121,7 @@ impl Reader<'_> {
         let security = self.problems.or_else(Area::Connection, security, Security::off);
         let encryption = Encryption::resolve(flags, self.sources, self.current_dir, folders.config.as_deref());
         let encryption = self.problems.or_else(Area::Encryption, encryption, Encryption::off);
-        let database = self.database(&folders.state.value);
+        let database = self.database(database, &folders.state.value);
         let temporal_cli = paths::temporal_cli(flags.temporal_cli.as_deref(), self.sources, self.current_dir);
         let no_cli = || Sourced::by_default("TEMPORAL_CLI", None);
         let temporal_cli = self.problems.or_else(Area::Program, temporal_cli, no_cli);
@@ -127,11 +133,11 @@ impl Reader<'_> {
         notices.extend(Area::Connection, security.notices(&address.value));
         notices.extend(Area::Encryption, encryption.notices());
         notices.append(self.sources.notices.clone());
-        notices.extend(Area::Database, self.mysql_notice(&database.value));
+        notices.extend(Area::Database, self.notices_about(&database));
         notices.extend(Area::Files, self.unknown_notice());
         notices.extend(Area::Connection, proxy.notice.clone());
         notices.extend(Area::Files, log_level_notice);
-        notices.append(state_notice(&folders, &address.value, &database.value));
+        notices.append(state_notice(&folders, &address.value, &database.location.value));
         notices.extend(Area::Connection, metadata.notices.iter().cloned());
 
         let namespace = self
@@ -161,7 +167,7 @@ impl Reader<'_> {
             state_dir: folders.state,
             cache_dir: folders.cache,
             private_folder: folders.private,
-            without_effect: self.sources.without_effect(),
+            without_effect: if database.mysql.is_none() { self.sources.without_effect() } else { Vec::new() },
             connection_flags: flags.of_connection(),
             problems: self.problems,
             address,
@@ -185,10 +191,14 @@ impl Reader<'_> {
         }
     }
 
-    fn database(&mut self, state_dir: &Path) -> Sourced<PathBuf> {
+    fn database(&mut self, given: Option<Sourced<PathBuf>>, state_dir: &Path) -> DatabaseChoice {
         let usual = || paths::default_database(self.current_dir, state_dir);
-        let database = paths::database(self.flags.database.as_deref(), self.sources, self.current_dir, &usual);
-        self.problems.or_else(Area::Database, database, || Sourced::by_default("DATABASE", usual()))
+        let unusable = database::selects_mysql(given.as_ref());
+        let chosen = database::choose(given, self.sources, self.current_dir, &usual);
+        self.problems.or_else(Area::Database, chosen, || DatabaseChoice {
+            unusable,
+            ..DatabaseChoice::file(Sourced::by_default("DATABASE", usual()))
+        })
     }
 
     fn screen(&mut self) -> Screen {
@@ -219,13 +229,21 @@ impl Reader<'_> {
         }
     }
 
-    fn mysql_notice(&self, database: &Path) -> Option<String> {
-        let set = names::MYSQL.into_iter().filter(|name| self.sources.find(name).is_some());
-        let set = set.collect::<Vec<_>>().join(", ");
-        let database = quoted_path(database);
-        (!set.is_empty()).then(|| {
-            format!("The MySQL store is not available yet, so {set} had no effect: the stock is kept in {database}.")
-        })
+    /// Returns the notices about the database. All settings of MySQL that have no effect share one.
+    fn notices_about(&self, database: &DatabaseChoice) -> Vec<String> {
+        match (&database.mysql, &database.location.value) {
+            (Some(mysql), _) => mysql.notices.clone(),
+            (None, Location::File(file)) if database.unusable.is_none() => {
+                let set = names::MYSQL.into_iter().filter_map(|name| Some(self.sources.find(name)?.origin.name));
+                let set = set.collect::<Vec<_>>().join(", ");
+                let notice = format!(
+                    "{set} had no effect: the stock is kept in the file {}. To keep it in MySQL, set DATABASE=mysql:.",
+                    quoted_path(file)
+                );
+                Some(notice).filter(|_| !set.is_empty()).into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn unknown_notice(&self) -> Option<String> {
@@ -259,8 +277,9 @@ impl Reader<'_> {
 
 /// Returns the notice that state does not last, if the stock or the database of a server that is started here would be
 /// lost. The log may be lost without a notice.
-fn state_notice(folders: &Folders, target: &Target, database: &Path) -> Notices {
-    let stock_there = database.starts_with(&folders.state.value).then_some(Area::Database);
+fn state_notice(folders: &Folders, target: &Target, database: &Location) -> Notices {
+    let stock_there = database.file().is_some_and(|file| file.starts_with(&folders.state.value));
+    let stock_there = stock_there.then_some(Area::Database);
     let server_there = target.address.is_loopback().then_some(Area::Program);
     let mut notices = Notices::default();
     if let Some(notice) = folders.notice.clone() {

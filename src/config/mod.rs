@@ -8,6 +8,7 @@
 //! | `dot_env`, `settings_file`, `profile` | one layer each |
 //! | `choice`, `values`, `names` | the sources of one setting, its value, its names |
 //! | `address`, `security`, `encryption`, `proxy`, `metadata`, `paths`, `folders`, `appearance` | groups of settings |
+//! | `database`, `mysql`, `mysql_url` | the database: a file, or MySQL |
 //! | `foreign` | variables of other programs |
 //! | `effective`, `shown`, `sourced` | all settings with their origins, and how `config` shows them |
 //! | `needs`, `notices`, `error` | the settings that a command needs; notices and mistakes about them |
@@ -22,6 +23,7 @@
 mod address;
 mod appearance;
 mod choice;
+mod database;
 mod dot_env;
 mod effective;
 mod encryption;
@@ -32,6 +34,8 @@ mod layer;
 mod layer_files;
 mod load;
 mod metadata;
+mod mysql;
+mod mysql_url;
 mod names;
 mod needs;
 mod notices;
@@ -52,14 +56,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use address::{Address, AddressError, DEFAULT_PORT};
+pub use database::Database;
 pub use effective::Effective;
 pub use encryption::KeyIds;
-pub use error::SettingsError;
+pub use error::{MySqlUrlError, SettingsError};
 pub use folders::{private, temporary};
 pub use layer_files::LayerFile;
 pub use names::{NAMES, Name, area_of_flag, secrets};
 pub use needs::Area;
-pub use paths::Database;
 pub use shown::Shown;
 pub use sourced::{Layer, Origin, Sourced};
 

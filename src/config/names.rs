@@ -41,8 +41,18 @@ pub const SERVER: [&str; 4] = ["TEMPORAL_ADDRESS", "TEMPORAL_URL", "TEMPORAL_HOS
 pub const QUEUE: [&str; 3] = ["TASKQUEUE", "TEMPORAL_TASK_QUEUE", "TRANSFER_MONEY_TASK_QUEUE"];
 /// Name of the setting that excludes the `.env` file. It has an effect only in the environment.
 pub(super) const NO_ENV_FILE: &str = "IDEMPOTENCE_NO_ENV_FILE";
-/// Names of the `MySQL` store's settings.
-pub const MYSQL: [&str; 4] = ["MYSQL_HOST", "MYSQL_DATABASE", "MYSQL_USER", "MYSQL_PASSWORD"];
+/// Names of the settings of a database in MySQL, which other programs use too. They have an effect only if `DATABASE`
+/// selects MySQL.
+pub const MYSQL: [&str; 8] = [
+    "MYSQL_HOST",
+    "MYSQL_PORT",
+    "MYSQL_DATABASE",
+    "MYSQL_USER",
+    "MYSQL_PASSWORD",
+    "MYSQL_PASSWORD_FILE",
+    "MYSQL_TLS",
+    "MYSQL_CA",
+];
 
 /// Names of the client certificate: ours, then those of Temporal's own tools. The last is for the text itself instead
 /// of the path of its file.
@@ -60,7 +70,7 @@ pub const SKIP_VERIFY: [&str; 2] = ["TEMPORAL_INSECURE_SKIP_VERIFY", "TEMPORAL_T
 pub(super) const ALIASES: [&[&str]; 7] = [&SERVER, &QUEUE, &TLS_CERT, &TLS_KEY, &ROOT_CA, &SERVER_NAME, &SKIP_VERIFY];
 
 /// The keys of the settings file, in the order in which `idempotence config` prints them.
-pub(super) const KEYS: [FileKey; 24] = [
+pub(super) const KEYS: [FileKey; 27] = [
     FileKey::new("address", "TEMPORAL_ADDRESS", Kind::Text),
     FileKey::new("namespace", "TEMPORAL_NAMESPACE", Kind::Text),
     FileKey::new("task_queue", "TASKQUEUE", Kind::Text),
@@ -76,6 +86,9 @@ pub(super) const KEYS: [FileKey; 24] = [
     FileKey::new("encryption_key_id", "DATACONVERTER_ENCRYPTION_KEY_ID", Kind::Text),
     FileKey::new("metrics", "IDEMPOTENCE_METRICS", Kind::Text),
     FileKey::new("database", "DATABASE", Kind::Text),
+    FileKey::new("mysql_password_file", "MYSQL_PASSWORD_FILE", Kind::Text),
+    FileKey::new("mysql_tls", "MYSQL_TLS", Kind::Boolean),
+    FileKey::new("mysql_ca", "MYSQL_CA", Kind::Text),
     FileKey::new("temporal_cli", "TEMPORAL_CLI", Kind::Text),
     FileKey::new("log_level", "LOG_LEVEL", Kind::Text),
     FileKey::new("check_interval", "CHECK_TRANSFER_TASKQUEUE_TIMER", Kind::Seconds),
@@ -88,7 +101,7 @@ pub(super) const KEYS: [FileKey; 24] = [
 ];
 
 /// Every name that this program understands, grouped by topic.
-pub const NAMES: [Name; 52] = [
+pub const NAMES: [Name; 56] = [
     Name::new(
         Connection,
         "TEMPORAL_ADDRESS",
@@ -161,7 +174,7 @@ pub const NAMES: [Name; 52] = [
         "IDEMPOTENCE_METRICS",
         "a worker's Prometheus endpoint, as PORT (of this machine only) or HOST:PORT",
     ),
-    Name::new(Database, "DATABASE", "the JSON file of the stock"),
+    Name::new(Database, "DATABASE", "the JSON file of the stock, or mysql: for a database in MySQL"),
     Name::new(
         Worker,
         "CHECK_TRANSFER_TASKQUEUE_TIMER",
@@ -189,10 +202,18 @@ pub const NAMES: [Name; 52] = [
     Name::new(Screen, "IDEMPOTENCE_STILL", "true to reduce motion (default false)"),
     Name::new(Screen, "IDEMPOTENCE_PLAIN", "true for one line per event instead of a screen (default: from TERM)"),
     Name::new(Screen, "NO_COLOR", "any value: the theme mono, unless another is named"),
-    Name::new(Connection, "MYSQL_HOST", "host of the MySQL store (not available yet)"),
-    Name::new(Connection, "MYSQL_DATABASE", "database of the MySQL store (not available yet)"),
-    Name::new(Connection, "MYSQL_USER", "user of the MySQL store (not available yet)"),
-    Name::secret(Connection, "MYSQL_PASSWORD", "password of the MySQL store (not available yet)"),
+    Name::new(Database, "MYSQL_HOST", "host of the MySQL server, or the path of its socket, if DATABASE is mysql:"),
+    Name::new(Database, "MYSQL_PORT", "port of the MySQL server (default 3306)"),
+    Name::new(Database, "MYSQL_DATABASE", "database on the MySQL server"),
+    Name::new(Database, "MYSQL_USER", "user on the MySQL server"),
+    Name::secret(Database, "MYSQL_PASSWORD", "password on the MySQL server"),
+    Name::new(Database, "MYSQL_PASSWORD_FILE", "the file of that password, instead of MYSQL_PASSWORD"),
+    Name::new(
+        Database,
+        "MYSQL_TLS",
+        "true to use TLS with the MySQL server, false for none (default: true beyond this machine)",
+    ),
+    Name::new(Database, "MYSQL_CA", "file of the authority that signs the MySQL server's certificate; implies TLS"),
 ];
 
 impl Name {

@@ -60,6 +60,10 @@ impl Problems {
         self.0.push((area, error));
     }
 
+    pub(super) fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// Returns the value. After a mistake, returns the default, for commands that do not need the value.
     pub(super) fn or_else<T>(&mut self, area: Area, value: Result<T, SettingsError>, default: impl FnOnce() -> T) -> T {
         value.unwrap_or_else(|error| {

@@ -1,9 +1,10 @@
-//! The settings that are paths: the database and the Temporal program. Reads the file system but does not change it.
+//! The settings that are paths: the file of the database, and the Temporal program. Reads the file system but does not change it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::SettingsError;
+use super::foreign;
 use super::sourced::{Layer, Origin, Sourced};
 use super::sources::Sources;
 use crate::error_text::quoted;
@@ -14,23 +15,13 @@ const DOCUMENT: &str = "inventory.json";
 /// Maximum size of a document, in bytes. A larger file is not ours.
 const MAX_DOCUMENT_BYTES: u64 = 1 << 20;
 
-/// The database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Database {
-    /// The JSON document; the file itself need not exist.
-    pub path: PathBuf,
-    /// Whether a layer names it. Otherwise, it is the default.
-    pub explicit: bool,
-}
-
-/// Returns the database that `flag` or `DATABASE` names, or the usual one.
+/// Returns the file that `given`, the value of the flag or of `DATABASE`, names, or the usual one.
 pub(super) fn database(
-    flag: Option<&Path>,
-    sources: &Sources,
+    given: Option<Sourced<PathBuf>>,
     current_dir: &Path,
     usual: &dyn Fn() -> PathBuf,
 ) -> Result<Sourced<PathBuf>, SettingsError> {
-    let Some(Sourced { value, origin }) = given(flag, "--database", sources, "DATABASE") else {
+    let Some(Sourced { value, origin }) = given else {
         return a_file(Sourced::by_default("DATABASE", usual()));
     };
     if is_connection_string(&value.to_string_lossy()) {
@@ -38,8 +29,11 @@ pub(super) fn database(
     }
     let Sourced { value, origin } = checked(Sourced { value, origin })?;
     let file = a_file(Sourced { value: base(&origin, current_dir).join(&value), origin })?;
-    let is_variable = matches!(file.origin.layer, Layer::Environment | Layer::DotEnv(_));
-    if is_variable && !is_database(&file.value) {
+    if is_database(&file.value) {
+        return Ok(file);
+    }
+    not_meant_for_mysql(&value.to_string_lossy(), &file.origin)?;
+    if matches!(file.origin.layer, Layer::Environment | Layer::DotEnv(_)) {
         not_of_another_program(&value.to_string_lossy(), &file.origin)?;
     }
     Ok(file)
@@ -57,12 +51,10 @@ fn a_file(path: Sourced<PathBuf>) -> Result<Sourced<PathBuf>, SettingsError> {
 /// Whether the text is a URL or a connection string, which may contain a password. Used as a path, it would create
 /// folders in the current folder, which may belong to another project.
 fn is_connection_string(text: &str) -> bool {
-    const PASSWORDS: [&str; 4] = ["password=", "passwd=", "pass=", "pwd="];
     let compact = text.to_ascii_lowercase().replace(' ', "");
-    let holds_password = PASSWORDS.iter().any(|word| compact.contains(word));
     let is_json = Path::new(&compact).extension().is_some_and(|extension| extension == "json");
     let has_marks = text.contains([':', '@', '=', ';']) || (text.trim().contains(' ') && !is_json);
-    text.contains("://") || holds_password || (has_marks && !is_clearly_a_path(text))
+    text.contains("://") || foreign::names_password(text) || (has_marks && !is_clearly_a_path(text))
 }
 
 /// Whether the text begins as only a path can.
@@ -71,6 +63,21 @@ fn is_clearly_a_path(text: &str) -> bool {
         || (text.starts_with('/') && !text.starts_with("//"))
         || text.starts_with("./")
         || text.starts_with("../")
+}
+
+/// Refuses `mysql` without the colon that selects MySQL, because it would be a file of that name.
+fn not_meant_for_mysql(text: &str, origin: &Origin) -> Result<(), SettingsError> {
+    if !["mysql", "mariadb"].iter().any(|word| text.trim().eq_ignore_ascii_case(word)) {
+        return Ok(());
+    }
+    Err(SettingsError::Invalid {
+        origin: origin.clone(),
+        value: quoted(text),
+        problem: format!(
+            "a database in MySQL or MariaDB is selected with a colon; write mysql:, or {} for a file of that name",
+            quoted(&format!("./{text}"))
+        ),
+    })
 }
 
 /// Refuses values that other programs expect in a variable with a common name such as `DATABASE`: a bare name, or a
@@ -167,7 +174,8 @@ fn named(
     given(flag, flag_name, sources, name).map(checked).transpose()
 }
 
-fn given(
+/// Returns the path that the flag or the layers give, as it is written.
+pub(super) fn given(
     flag: Option<&Path>,
     flag_name: &'static str,
     sources: &Sources,

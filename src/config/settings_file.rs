@@ -65,6 +65,11 @@ fn known(written: &str) -> Result<&'static FileKey, String> {
              TEMPORAL_API_KEY"
         ));
     }
+    if ["mysql_host", "mysql_port", "mysql_database", "mysql_user"].contains(&plain.as_str()) {
+        return Err(format!(
+            "there is no key {shown}; write these parts in one value: database = \"mysql://USER@HOST:PORT/NAME\""
+        ));
+    }
     if let Some(key) = nearest(written, &plain) {
         return Err(format!("there is no key {shown}; the nearest is {}", key.key));
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::effective::Effective;
 use super::error::SettingsError;
+use super::mysql_url::ServerHost;
 use super::names;
 use super::security::Credential;
 use super::sourced::{Layer, Origin, Sourced};
@@ -56,6 +57,11 @@ fn credential(credential: &Credential) -> Value {
     }
 }
 
+/// Shows a setting without effect; `None` replaces a value that may be a secret.
+fn unused(value: Option<&str>) -> Value {
+    value.map_or_else(|| json!(NOT_SHOWN), |text| json!(text))
+}
+
 /// Shows the id of a key. A text that is not an id may be a key in the wrong place.
 fn key_id(id: &str) -> Value {
     if id.parse::<KeyId>().is_ok() { json!(id) } else { json!(NOT_SHOWN) }
@@ -80,7 +86,10 @@ impl Effective {
                 key_id(id)
             }),
             Shown::optional("metrics", "IDEMPOTENCE_METRICS", self.metrics.as_ref(), |at| json!(at.to_string())),
-            Shown::of("database", &self.database, |file| path(file)),
+            Shown::of("database", &self.database.location, |location| json!(location.to_string())),
+        ]);
+        all.extend(self.shown_mysql_keys());
+        all.extend([
             Shown::of("temporal_cli", &self.temporal_cli, |program| {
                 program.as_ref().map_or(Value::Null, |program| path(program))
             }),
@@ -96,16 +105,61 @@ impl Effective {
             Shown::of("cache_dir", &self.cache_dir, |folder| path(folder)),
         ]);
         all.extend(self.shown_beside_the_file());
-        let without_effect = |value: &Option<String>| value.as_ref().map_or_else(|| json!(NOT_SHOWN), text);
-        all.extend(self.without_effect.iter().map(|(name, value)| Shown::of(name, value, without_effect)));
+        all.extend(self.shown_mysql());
+        for shown in all.iter_mut().filter(|shown| shown.key == "database") {
+            if let Some(origin) = &self.database.unusable {
+                (shown.value, shown.origin) = (json!(NOT_VALID), origin.clone());
+            }
+        }
         for origin in self.problems.iter().filter_map(SettingsError::origin) {
-            let is_it =
-                |shown: &&mut Shown| shown.origin.layer == Layer::Default && names::is_key_of(shown.key, origin.name);
+            let is_it = |shown: &&mut Shown| {
+                let by_default = shown.origin.layer == Layer::Default && names::is_key_of(shown.key, origin.name);
+                by_default || shown.origin == *origin
+            };
             for shown in all.iter_mut().filter(is_it) {
                 (shown.value, shown.origin) = (json!(NOT_VALID), origin.clone());
             }
         }
         all
+    }
+
+    /// Returns the settings of MySQL that the settings file has keys for.
+    fn shown_mysql_keys(&self) -> Vec<Shown> {
+        let keys =
+            [("mysql_password_file", "MYSQL_PASSWORD_FILE"), ("mysql_tls", "MYSQL_TLS"), ("mysql_ca", "MYSQL_CA")];
+        let Some(mysql) = &self.database.mysql else {
+            let found = |name| self.without_effect.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+            return keys
+                .map(|(key, name)| Shown::optional(key, name, found(name), |value| unused(value.as_deref())))
+                .into();
+        };
+        let [(file, of_file), (tls, _), (ca, of_ca)] = keys;
+        vec![
+            Shown::optional(file, of_file, mysql.password_file.as_ref(), |file| path(file)),
+            Shown::of(tls, &mysql.tls, |tls| json!(tls)),
+            Shown::optional(ca, of_ca, mysql.ca.as_ref(), |file| path(file)),
+        ]
+    }
+
+    /// Returns the settings of MySQL that exist only as variables. Without MySQL, only those that are set are shown.
+    fn shown_mysql(&self) -> Vec<Shown> {
+        let Some(mysql) = &self.database.mysql else {
+            let has_key = |name: &str| names::KEYS.iter().any(|key| key.name == name);
+            let without_effect = self.without_effect.iter().filter(|(name, _)| !has_key(name));
+            return without_effect
+                .map(|(name, value)| Shown::of(name, value, |value| unused(value.as_deref())))
+                .collect();
+        };
+        vec![
+            Shown::of("MYSQL_HOST", &mysql.host, |host| match host {
+                ServerHost::Name(name) => json!(name),
+                ServerHost::Socket(socket) => path(socket),
+            }),
+            Shown::optional("MYSQL_PORT", "MYSQL_PORT", mysql.port.as_ref(), |port| json!(port)),
+            Shown::of("MYSQL_DATABASE", &mysql.name, |name| json!(name)),
+            Shown::of("MYSQL_USER", &mysql.user, |user| json!(user)),
+            Shown::optional("MYSQL_PASSWORD", "MYSQL_PASSWORD", mysql.password.as_ref(), |_| json!(NOT_SHOWN)),
+        ]
     }
 
     /// Returns the settings that are secret or belong to a secret.

@@ -76,6 +76,11 @@ impl Layer {
         self.rank() < other.rank()
     }
 
+    /// Whether neither overrides the other.
+    pub(super) const fn is_level_with(&self, other: &Self) -> bool {
+        self.rank() == other.rank()
+    }
+
     const fn rank(&self) -> u8 {
         match self {
             Self::Flag => 0,

@@ -29,12 +29,32 @@ pub(super) struct Sources {
     pub(super) notices: Notices,
     /// The mistakes in the layers.
     pub(super) problems: Problems,
+    /// The facts about settings of MySQL, which concern the user only if MySQL is selected.
+    mysql_notices: Notices,
+    /// The mistakes in settings of MySQL.
+    mysql_problems: Problems,
 }
 
 impl Sources {
     /// Adds a layer below all others.
     pub(super) fn add(&mut self, values: Values) {
         self.layers.push(values);
+    }
+
+    /// Adds the findings about settings of MySQL to the others, because MySQL is selected.
+    pub(super) fn use_mysql(&mut self) {
+        self.notices.append(std::mem::take(&mut self.mysql_notices));
+        self.problems.append(std::mem::take(&mut self.mysql_problems));
+    }
+
+    fn add_notice(&mut self, name: &str, text: String) {
+        let notices = if names::MYSQL.contains(&name) { &mut self.mysql_notices } else { &mut self.notices };
+        notices.add(names::area_of(name), text);
+    }
+
+    fn add_problem(&mut self, name: &str, error: SettingsError) {
+        let problems = if names::MYSQL.contains(&name) { &mut self.mysql_problems } else { &mut self.problems };
+        problems.add(names::area_of(name), error);
     }
 
     /// Adds the layer of the environment.
@@ -49,9 +69,9 @@ impl Sources {
                 }
                 (Some(name), None) => {
                     let origin = Origin { name, layer: Layer::Environment };
-                    self.problems.add(names::area_of(name), SettingsError::NotUtf8 { origin });
+                    self.add_problem(name, SettingsError::NotUtf8 { origin });
                 }
-                (Some(_), Some(value)) if is_blank(value) => {}
+                (Some(name), Some(value)) if is_blank(value) || foreign::is_mysql_link(name, value) => {}
                 (Some(name), Some(value)) => {
                     let origin = Origin { name, layer: Layer::Environment };
                     self.note_kept_syntax(value, &origin);
@@ -71,30 +91,28 @@ impl Sources {
                  Kubernetes keep quotes and comments as part of a value."
             )
         } else if value.contains(" #") && !names::is_secret(origin.name) {
-            format!(
-                "{origin} is {}: docker run --env-file and Kubernetes keep a comment as part of the value.",
-                quoted(value)
-            )
+            // The value may be a URL with a password.
+            format!("{origin} contains a comment: docker run --env-file and Kubernetes keep it as part of the value.")
         } else {
             return;
         };
-        self.notices.add(names::area_of(origin.name), notice);
+        self.add_notice(origin.name, notice);
     }
 
     /// Adds the layer of a `.env` file, which may be absent.
     pub(super) fn add_dot_env(&mut self, path: PathBuf) -> LayerFile {
         let (file, bytes) = foreign_file(path, &mut self.notices);
         let read = dot_env::parse(&bytes);
-        for bad in read.bad.into_iter().filter(|bad| !names::MYSQL.contains(&bad.name)) {
+        for bad in read.bad {
             let error = SettingsError::BadLine { file: file.path.clone(), line: bad.line, problem: bad.problem };
-            self.problems.add(names::area_of(bad.name), error);
+            self.add_problem(bad.name, error);
         }
         for (line, name) in read.inside_quotes {
             let notice = format!(
                 "{name} on line {line} of {} had no effect: it is inside a value in quotes that begins above it.",
                 quoted_path(&file.path)
             );
-            self.notices.add(names::area_of(name), notice);
+            self.add_notice(name, notice);
         }
         let mut values = Values::new();
         let mut lines = BTreeMap::new();
@@ -113,18 +131,18 @@ impl Sources {
 
     /// Adds an entry of a `.env` file. `first` is the line that sets the same name first.
     fn insert_entry(&mut self, values: &mut Values, (name, entry): (&'static str, Entry), first: usize, file: &Path) {
-        if values.get(name).is_some_and(|value| value.text != entry.value) && !names::MYSQL.contains(&name) {
+        if values.get(name).is_some_and(|value| value.text != entry.value) {
             let error = SettingsError::SetTwice { file: file.to_owned(), name, first, second: entry.line };
-            self.problems.add(names::area_of(name), error);
+            self.add_problem(name, error);
             return;
         }
-        if entry.looks_expanded && !names::MYSQL.contains(&name) {
+        if entry.looks_expanded {
             let notice = format!(
                 "{name} on line {} of {} contains a $: nothing is expanded, so the value is used as it is written.",
                 entry.line,
                 quoted_path(file)
             );
-            self.notices.add(names::area_of(name), notice);
+            self.add_notice(name, notice);
         }
         let origin = Origin { name, layer: Layer::DotEnv(file.to_owned()) };
         self.insert(values, Value { text: entry.value, origin });
@@ -193,7 +211,8 @@ impl Sources {
     pub(super) fn without_effect(&self) -> Vec<(&'static str, Sourced<Option<String>>)> {
         let set = names::MYSQL.into_iter().filter_map(|name| Some((name, self.find(name)?)));
         set.map(|(name, found)| {
-            let hidden = names::is_secret(name) || has_login(found.text);
+            // The path of the password file may be the password itself, by mistake.
+            let hidden = names::is_secret(name) || name == "MYSQL_PASSWORD_FILE" || holds_password(found.text);
             let value = (!hidden).then(|| found.text.to_owned());
             (name, Sourced { value, origin: found.origin })
         })
@@ -219,9 +238,10 @@ fn is_blank(value: &str) -> bool {
     value.trim().is_empty()
 }
 
-/// Whether the value looks like the `user:password@host` of a URL.
-fn has_login(text: &str) -> bool {
-    text.split_once('@').is_some_and(|(before, _)| before.contains(':'))
+/// Whether the value looks like a URL or a connection string with a password.
+fn holds_password(text: &str) -> bool {
+    let has_login = text.split_once('@').is_some_and(|(before, _)| before.contains(':'));
+    has_login || foreign::names_password(text)
 }
 
 /// Prefixes of names that are most likely meant for this program.
@@ -242,7 +262,8 @@ fn unknown_in_environment(name: &str, value: &str) -> Option<String> {
 
 /// Describes a name that resembles one of ours or begins like one. Any other name belongs to another program.
 fn unknown_in_dot_env(name: &str, line: usize, file: &Path) -> Option<String> {
-    if foreign::is_of_others(name, "") {
+    // Other programs have more settings of MySQL, such as MYSQL_DB, than this one.
+    if foreign::is_of_others(name, "") || name.starts_with("MYSQL_") {
         return None;
     }
     let suggestion = suggestion(name);

@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
     task::JoinSet,
     time::timeout,
 };
@@ -26,7 +26,6 @@ use crate::{
     app::{Command, Message, StartOrder, Tone},
     config::Settings,
     domain::{Activity, Run},
-    store,
     temporal::{self, Demo, Link, OperateError, OrderInput, StartRequest},
 };
 
@@ -48,6 +47,8 @@ pub struct Executor {
     describer: Describer,
     notes: NotesWriter,
     watcher: Watcher,
+    /// Wakes the task that follows the database when an order starts.
+    started: Arc<Notify>,
     /// Tasks that keep the link and the worker.
     keepers: JoinSet<()>,
 }
@@ -74,13 +75,33 @@ impl Executor {
         tokio::spawn(open_runs::keep(settings.task_queue.clone(), link.clone(), messages.clone()));
         let comparisons = Comparisons::new(Arc::clone(&settings), worker.clone(), link.clone(), messages.clone());
         keepers.spawn(worker_keeper::keep(worker, start_worker.then_some(presence), worker_requests, messages.clone()));
-        tokio::spawn(follow(settings.database.path.clone(), settings.check_interval, messages.clone(), message_of));
+        let started = Arc::new(Notify::new());
+        tokio::spawn(follow(
+            settings.database.location.clone(),
+            settings.check_interval,
+            Arc::clone(&started),
+            messages.clone(),
+            message_of,
+        ));
         let ends = ReportedEnds::default();
         let describer = Describer::new(messages.clone(), link.clone(), ends.clone());
         let watcher = Watcher::new(messages.clone(), link.clone());
         let notes = NotesWriter::new(&settings.state_dir);
         let worker = worker_sender;
-        Self { settings, messages, link, worker, comparisons, server, ends, describer, notes, watcher, keepers }
+        Self {
+            settings,
+            messages,
+            link,
+            worker,
+            comparisons,
+            server,
+            ends,
+            describer,
+            notes,
+            watcher,
+            started,
+            keepers,
+        }
     }
 
     /// Executes a command. Returns `Break` for the quit command.
@@ -193,6 +214,7 @@ impl Executor {
     }
 
     fn start_order(&self, order: StartOrder) {
+        self.started.notify_one();
         let link = self.link.borrow().clone();
         let (messages, ends) = (self.messages.clone(), self.ends.clone());
         let task_queue = self.settings.task_queue.clone();
@@ -225,10 +247,10 @@ impl Executor {
     }
 
     fn reset(&self) {
-        let path = self.settings.database.path.clone();
+        let database = self.settings.database.location.clone();
         let messages = self.messages.clone();
         tokio::spawn(async move {
-            let done = tokio::task::spawn_blocking(move || store::reset(&path)).await;
+            let done = tokio::task::spawn_blocking(move || database.reset()).await;
             let done = done.map_err(|error| error.to_string()).and_then(|done| done.map_err(|error| error.to_string()));
             send(&messages, Message::ResetDone(done.map(|kept| kept.journal))).await;
         });

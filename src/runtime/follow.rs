@@ -1,20 +1,33 @@
 //! Follows a database: reports new content of its journal and document as soon as the file system reports a change.
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
-use crate::store::{CoveredLines, Document, JournalReader, News, Progress, StoreError, read_document, watched_folder};
+use crate::{
+    domain::Activity,
+    store::{
+        CoveredLines, Document, Fact, Follower, Location, News, Phase, Progress, Record, StoreError, watched_folder,
+    },
+};
 
 /// Interval of reads without a file system event, in case an event was missed.
 const REREAD_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Number of bytes of a journal to read at a time, few enough for the core to handle keys between two chunks.
-const CHUNK_BYTES: usize = 256 << 10;
+/// Interval at which a database in MySQL is read while an order is open.
+const OPEN_ORDER_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Maximum number of open activity executions to count. An order whose workflow was terminated never ends here.
+const MAX_OPEN: usize = 1000;
+
+/// Time after the start of an order in which its first line is expected.
+const EXPECTED_WITHIN: Duration = Duration::from_secs(10);
 
 /// A result of reading.
 #[derive(Debug)]
@@ -29,11 +42,12 @@ pub enum Seen {
     Document(Result<Option<Document>, StoreError>),
 }
 
-/// The files, and the results of the last read.
+/// The database, and the results of the last read.
 #[derive(Debug)]
 struct Followed {
-    database: PathBuf,
-    journal: JournalReader,
+    database: Follower,
+    /// Activity executions whose last line is not their end.
+    open: HashSet<(String, Activity)>,
     document: Option<Document>,
     journal_fails: bool,
     document_fails: bool,
@@ -42,18 +56,23 @@ struct Followed {
 }
 
 /// Reads until the receiver is closed, and sends the result of `message` for each [`Seen`]. The first messages describe
-/// the existing content. If the folder cannot be watched, it is read every `check_interval`.
+/// the existing content. A folder that cannot be watched is read every `check_interval`; so is a database in MySQL while
+/// no order is open. `started` reports that this program starts an order.
 pub async fn follow<T: Send>(
-    database: PathBuf,
+    location: Location,
     check_interval: Duration,
+    started: Arc<Notify>,
     messages: mpsc::Sender<T>,
     message: impl Fn(Seen) -> Option<T> + Send + Sync,
 ) {
     let (wake, mut woken) = mpsc::channel::<()>(1);
     // Keep the watcher until the end of this function. Without it, only the periodic reads remain.
-    let watcher = watch_folder(watched_folder(&database), wake).await;
-    let pause = if watcher.is_some() { REREAD_INTERVAL } else { check_interval };
-    let mut followed = Followed::new(&database);
+    let watcher = match location.file() {
+        Some(document) => watch_folder(watched_folder(document), wake).await,
+        None => None,
+    };
+    let mut followed = Followed::new(&location);
+    let mut expected_until = None;
     loop {
         // Reading blocks, even for seconds on a slow disk, and the runtime has few threads.
         let read = tokio::task::spawn_blocking(move || {
@@ -78,8 +97,15 @@ pub async fn follow<T: Send>(
         if followed.reading {
             continue;
         }
+        let is_quick = !followed.open.is_empty() || expected_until.is_some_and(|until| Instant::now() < until);
+        let pause = match (&location, &watcher) {
+            (Location::File(_), Some(_)) => REREAD_INTERVAL,
+            (Location::MySql(_), _) if is_quick => OPEN_ORDER_INTERVAL,
+            (Location::File(_) | Location::MySql(_), _) => check_interval,
+        };
         tokio::select! {
             Some(()) = woken.recv() => {}
+            () = started.notified() => expected_until = Some(Instant::now() + EXPECTED_WITHIN),
             () = tokio::time::sleep(pause) => {}
             () = messages.closed() => return,
         }
@@ -87,10 +113,10 @@ pub async fn follow<T: Send>(
 }
 
 impl Followed {
-    fn new(database: &Path) -> Self {
+    fn new(location: &Location) -> Self {
         Self {
-            database: database.to_owned(),
-            journal: JournalReader::from_checkpoint(database),
+            database: Follower::new(location),
+            open: HashSet::new(),
             document: None,
             journal_fails: false,
             document_fails: false,
@@ -101,13 +127,16 @@ impl Followed {
     /// Reads once, and returns what to report: new content, and the first failure of a series.
     fn read(&mut self) -> Vec<Seen> {
         let mut found = Vec::new();
-        let read = self.journal.read_some(CHUNK_BYTES);
+        let read = self.database.read_some();
         let fails = read.is_err();
         let (news, progress) = match read {
             Ok((news, progress)) => (Ok(news), Some(progress)),
             Err(error) => (Err(error), None),
         };
-        let covered = self.journal.take_covered().map(|covered| Seen::Covered(Box::new(covered)));
+        let covered = self.database.take_covered().map(|covered| Seen::Covered(Box::new(covered)));
+        if let Ok(news) = &news {
+            self.note_open(news);
+        }
         let is_new = match &news {
             // The end of a journal is reported even if nothing follows the last chunk, or the covered lines.
             Ok(news) => {
@@ -130,8 +159,25 @@ impl Followed {
         found
     }
 
+    /// Notes which activity executions have begun and not ended.
+    fn note_open(&mut self, news: &News) {
+        if news.restarted {
+            self.open.clear();
+        }
+        for Record { fact, .. } in &news.records {
+            let Fact::Attempt(event) = fact else { continue };
+            let execution = (event.origin.run.clone(), event.origin.activity);
+            match event.phase {
+                Phase::Completed { .. } | Phase::Failed { retryable: false, .. } => self.open.remove(&execution),
+                Phase::Started | Phase::Fault { .. } | Phase::Failed { retryable: true, .. } => {
+                    self.open.len() < MAX_OPEN && self.open.insert(execution)
+                }
+            };
+        }
+    }
+
     fn read_document(&mut self) -> Option<Seen> {
-        let read = read_document(&self.database);
+        let read = self.database.document();
         let fails = read.is_err();
         let is_new = match &read {
             Ok(read) => *read != self.document || self.document_fails,
@@ -176,7 +222,7 @@ mod tests {
     use crate::{
         clock::now,
         domain::{Activity, Attempt, OrderId, Origin},
-        store::{AttemptEvent, Engine, Note, Phase, Publication, Request, storage::Disk},
+        store::{AttemptEvent, Engine, FOLLOWED_BYTES, Note, Phase, Publication, Request, storage::Disk},
     };
 
     #[test]
@@ -185,8 +231,8 @@ mod tests {
         let path = folder.path().join("inventory.json");
         let mut engine = Engine::open(Disk::open(&path).unwrap(), now, 900).unwrap();
         engine.commit(&attempts(50_000), Publication::Now).unwrap();
-        drop(crate::store::JsonStore::on(engine).unwrap());
-        let seen = Followed::new(&path).read();
+        drop(crate::store::StoreHandle::on(engine).unwrap());
+        let seen = Followed::new(&Location::File(path.clone())).read();
         let [Seen::Covered(covered), Seen::Journal(Ok(news)), Seen::Document(Ok(Some(_)))] = seen.as_slice() else {
             panic!("{seen:?}")
         };
@@ -233,7 +279,7 @@ mod tests {
             (lines, steps)
         };
         let (lines, steps) = tokio::select! {
-            () = follow(path.clone(), REREAD_INTERVAL, sender, Some) => panic!("it ended"),
+            () = follow(Location::File(path.clone()), REREAD_INTERVAL, Arc::default(), sender, Some) => panic!("it ended"),
             read = reading => read,
         };
         assert_eq!((lines, steps.last()), (5_001, Some(&Progress { read: bytes, of: bytes })));
@@ -249,8 +295,8 @@ mod tests {
         engine.commit(&attempts(300), Publication::Now).unwrap();
         let journal = folder.path().join("inventory.json.journal");
         let mut file = OpenOptions::new().append(true).open(&journal).unwrap();
-        file.write_all(&vec![b'x'; CHUNK_BYTES]).unwrap();
-        let mut followed = Followed::new(&path);
+        file.write_all(&vec![b'x'; FOLLOWED_BYTES]).unwrap();
+        let mut followed = Followed::new(&Location::File(path.clone()));
         let mut news = || {
             followed
                 .read()

@@ -16,7 +16,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-use crate::{app::WorkerExit, config::Settings, domain::sanitize};
+use crate::{app::WorkerExit, config::Settings, domain::sanitize, store::Location};
 
 /// Prefix of the line that a worker prints when it polls. Any other line says why the worker ends.
 pub const READY: &str = "worker ";
@@ -39,8 +39,8 @@ pub struct WorkerCommand {
     pub task_queue: String,
     /// Further connection settings as flags. The child process reads the environment and the settings files itself.
     pub connection_flags: Vec<OsString>,
-    /// Path of the database.
-    pub database: PathBuf,
+    /// The database.
+    pub database: Location,
     /// The worker's log file; `None` for no log.
     pub log: Option<PathBuf>,
 }
@@ -57,9 +57,18 @@ impl WorkerCommand {
             namespace: settings.namespace.clone(),
             task_queue: settings.task_queue.clone(),
             connection_flags: settings.child_flags(),
-            database: settings.database.path.clone(),
+            database: settings.database.location.clone(),
             log: log.map(Path::to_owned),
         })
+    }
+
+    /// Returns the value of the flag for the database. It contains no password, which the child reads itself, because
+    /// every user can list the arguments of a process.
+    fn database_flag(&self) -> OsString {
+        match &self.database {
+            Location::File(path) => path.into(),
+            Location::MySql(database) => database.to_string().into(),
+        }
     }
 
     /// Starts the process.
@@ -81,7 +90,7 @@ impl WorkerCommand {
             .args(["--task-queue", &self.task_queue])
             .args(&self.connection_flags)
             .arg("--database")
-            .arg(&self.database)
+            .arg(self.database_flag())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)

@@ -174,7 +174,9 @@ impl<M: Storage> Engine<M> {
     /// journal again first.
     #[must_use]
     pub fn is_behind(&self) -> bool {
-        self.loaded.as_ref().is_some_and(|loaded| Some(loaded.document_seq) != self.published_seq())
+        // After a reset, the same number is of another journal.
+        let published = (self.published_seq(), self.published_of);
+        self.loaded.as_ref().is_some_and(|loaded| (Some(loaded.document_seq), Some(loaded.file)) != published)
     }
 
     fn commit_locked(&mut self, requests: &[Request], publication: Publication) -> Result<Vec<Answer>, StoreError> {
@@ -404,7 +406,8 @@ impl<M: Storage> Engine<M> {
     }
 }
 
-fn fact_of(effect: &Effect, change: Change, guard: Guard, origin: &Origin) -> Fact {
+/// Returns the fact that records a change.
+pub(super) fn fact_of(effect: &Effect, change: Change, guard: Guard, origin: &Origin) -> Fact {
     let Change { key, payload, receipt } = change;
     let commit = Commit { key, payload, receipt, guard, origin: origin.clone() };
     match effect {

@@ -9,7 +9,7 @@ use std::{
 
 use crate::domain::{IdempotencyKey, Payload, Refusal, Rejection};
 
-use super::{document::DocumentError, line::LineError};
+use super::{document::DocumentError, line::LineError, mysql::MySqlError};
 
 /// An error of a store operation. Each message says what happened, to which file, and what to do.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -109,6 +109,58 @@ pub enum StoreError {
         /// The error of the sync.
         reason: String,
     },
+    /// A call to MySQL failed.
+    #[error("could not {operation} {database}: {error}{}", .error.advice())]
+    MySql {
+        /// The failed operation: a verb, or a phrase that the database completes.
+        operation: &'static str,
+        /// The database, without its password.
+        database: String,
+        /// The error.
+        error: MySqlError,
+    },
+    /// A line in MySQL is damaged or missing.
+    #[error(
+        "the journal of {database} is damaged at line {seq}: {cause}; nothing was changed. Restore a backup, or start \
+         again (the old lines are kept) with: idempotence reset"
+    )]
+    DamagedTable {
+        /// The database, without its password.
+        database: String,
+        /// Number of the line.
+        seq: u64,
+        /// The damage.
+        cause: Damage,
+    },
+    /// The tables have a newer version.
+    #[error(
+        "the tables of {database} have version {found}, and this program knows version {known}; use the program that \
+         made them, or another database"
+    )]
+    NewerSchema {
+        /// The database, without its password.
+        database: String,
+        /// The version of the tables.
+        found: u32,
+        /// The version of this program.
+        known: u32,
+    },
+    /// The account may not create or use the tables.
+    #[error("could not use the tables of {database}: {reason}. An administrator can create them with:\n{sql}")]
+    NoTables {
+        /// The database, without its password.
+        database: String,
+        /// The server's answer.
+        reason: String,
+        /// The statements.
+        sql: String,
+    },
+    /// A record cannot be written as JSON.
+    #[error("could not write a record: {cause}")]
+    Unwritable {
+        /// The encoder's error.
+        cause: String,
+    },
     /// The writer's thread has ended.
     #[error("the store's writer has stopped; start the worker again")]
     Stopped,
@@ -160,9 +212,26 @@ pub enum Damage {
         /// The evidence for that line.
         witness: Witness,
     },
-    /// The file has no lines.
-    #[error("the file is empty")]
+    /// The file or the table has no lines.
+    #[error("it is empty")]
     Empty,
+    /// The journal in MySQL has lines after the one that the document's row names as the last.
+    #[error("it has lines after the last one that the document's row names")]
+    LaterLines,
+    /// The document's row in MySQL has another product.
+    #[error("the document's row has the product {found} instead of {known}")]
+    OtherProduct {
+        /// The product in the row.
+        found: String,
+        /// The product in the journal.
+        known: String,
+    },
+    /// The ledger refers to a line that did not record the key.
+    #[error("the ledger refers to line {seq}, which does not record the key")]
+    WrongReference {
+        /// The number of the line; 0 if there is no such line.
+        seq: u64,
+    },
     /// The lines that a compaction kept are not the ones that the first line declares.
     #[error(
         "of the lines up to {through}, compactions kept {kept}, but it has {}",
@@ -221,6 +290,11 @@ impl StoreError {
             | Self::JournalGone { .. }
             | Self::HalfReset { .. }
             | Self::Poisoned { .. }
+            | Self::MySql { .. }
+            | Self::DamagedTable { .. }
+            | Self::NewerSchema { .. }
+            | Self::NoTables { .. }
+            | Self::Unwritable { .. }
             | Self::Stopped => true,
             Self::NotWritten(error) => error.is_retryable(),
         }
@@ -237,9 +311,13 @@ impl StoreError {
             Self::DamagedJournal { .. }
             | Self::DamagedDocument { .. }
             | Self::JournalMissing { .. }
-            | Self::JournalGone { .. } => Self::DAMAGED,
+            | Self::JournalGone { .. }
+            | Self::DamagedTable { .. }
+            | Self::NewerSchema { .. }
+            | Self::NoTables { .. } => Self::DAMAGED,
+            Self::MySql { .. } => "StoreServer",
             Self::Poisoned { .. } => "StorePoisoned",
-            Self::Stopped => "StoreStopped",
+            Self::Stopped | Self::Unwritable { .. } => "StoreStopped",
             Self::NotWritten(_) => Self::UNAVAILABLE,
         }
     }
@@ -254,9 +332,12 @@ impl StoreError {
     #[must_use]
     pub(crate) fn before_writing(self) -> Self {
         match self {
-            Self::Io { .. } | Self::HalfReset { .. } | Self::Poisoned { .. } | Self::Stopped => {
-                Self::NotWritten(Box::new(self))
-            }
+            Self::Io { .. }
+            | Self::HalfReset { .. }
+            | Self::Poisoned { .. }
+            | Self::MySql { .. }
+            | Self::Unwritable { .. }
+            | Self::Stopped => Self::NotWritten(Box::new(self)),
             // The type of each of these errors already implies it, or the order ends with a verdict of its own.
             Self::Rejected(_)
             | Self::Conflict { .. }
@@ -265,6 +346,9 @@ impl StoreError {
             | Self::DamagedDocument { .. }
             | Self::JournalMissing { .. }
             | Self::JournalGone { .. }
+            | Self::DamagedTable { .. }
+            | Self::NewerSchema { .. }
+            | Self::NoTables { .. }
             | Self::NotWritten(_) => self,
         }
     }

@@ -91,6 +91,9 @@ pub enum Difference {
     /// Another program edited the current document.
     #[error("it was edited; a worker adopts the edit when it starts, unless another worker runs")]
     Edited,
+    /// Another program changed the document's row in MySQL.
+    #[error("its row was changed by another program; a worker adopts the change with the next order")]
+    EditedRow,
     /// Another program edited a document that does not belong to the journal's last state.
     #[error("it was edited and belongs to another state; a worker keeps a copy and replaces it with the journal's")]
     OtherState,
@@ -169,7 +172,7 @@ fn poison(paths: &Paths) -> Result<Option<Problem>, StoreError> {
 
 /// A journal as far as it was read.
 #[derive(Debug, Default)]
-struct ReadJournal {
+pub(super) struct ReadJournal {
     audit: Audit,
     product: Option<ProductId>,
     /// Stock and order of the starting document.
@@ -183,6 +186,16 @@ struct ReadJournal {
 impl ReadJournal {
     const fn is_empty(&self) -> bool {
         self.product.is_none()
+    }
+
+    /// The audit of the records so far.
+    pub(super) const fn audit(&self) -> &Audit {
+        &self.audit
+    }
+
+    /// Returns the audit of the records.
+    pub(super) fn into_audit(self) -> Audit {
+        self.audit
     }
 
     fn read(&mut self, reader: &mut JournalReader, paths: &Paths, seen: &dyn Fn(Progress)) -> Result<(), StoreError> {
@@ -209,7 +222,8 @@ impl ReadJournal {
         }
     }
 
-    fn observe(&mut self, record: &Record) -> Result<(), Damage> {
+    /// Adds the next record.
+    pub(super) fn observe(&mut self, record: &Record) -> Result<(), Damage> {
         let seq = record.seq;
         if matches!(record.fact, Fact::Compacted(_)) {
             return Ok(());

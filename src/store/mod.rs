@@ -1,5 +1,5 @@
-//! The JSON database, which writes an effect and its idempotency key in one commit. It uses neither Temporal nor the
-//! terminal.
+//! The database, which writes an effect and its idempotency key in one commit: a JSON file, or tables in MySQL. It uses
+//! neither Temporal nor the terminal.
 //!
 //! | file | role |
 //! | --- | --- |
@@ -11,9 +11,11 @@
 //! | `checkpoint` | a cache of the state after a part of the journal |
 //! | `compaction`, `compaction_state` | dropping the attempts of old orders, in steps |
 //! | `old_attempts`, `rewrite` | finding these attempts, and writing the new journal |
-//! | `writer` | group commit: many callers, one sync |
+//! | `location` | the two kinds of database, and the operations on both |
+//! | `handle`, `writer` | group commit: many callers, one sync |
+//! | `mysql` | the database in MySQL or MariaDB |
 //! | `storage` | the files, as a trait and its implementation |
-//! | `reader`, `progress`, `audit` | following a journal without its lock, and checking the stock |
+//! | `reader`, `follower`, `progress`, `audit` | following a journal without its lock, and checking the stock |
 //! | `probe`, `examine` | checking whether a worker can use a database, and whether its content is right |
 
 pub mod audit;
@@ -25,9 +27,13 @@ pub mod document;
 mod engine;
 mod error;
 mod examine;
+mod follower;
+mod handle;
 mod key_index;
 pub mod line;
 mod loaded;
+mod location;
+pub mod mysql;
 mod old_attempts;
 mod probe;
 mod progress;
@@ -50,13 +56,17 @@ pub use document::{Document, Retries, STARTING_DOCUMENT};
 pub use engine::{Committed, Engine, Publication, Request};
 pub use error::{Damage, StoreError, Witness};
 pub use examine::{Difference, Examination, Problem, examine};
+#[cfg(test)]
+pub(crate) use follower::FOLLOWED_BYTES;
+pub use follower::Follower;
+pub use handle::StoreHandle;
+pub use location::Location;
 pub use probe::{Probed, probe};
 pub use progress::Progress;
 pub use reader::{CoveredLines, JournalReader, News, read_document, watched_folder};
 pub use record::{Aside, AttemptEvent, CommitOutcome, Compacted, Fact, Phase, Record, Refused};
 pub use reset::Kept;
 pub use rewrite::Saved;
-pub use writer::JsonStore;
 
 use crate::{
     clock,

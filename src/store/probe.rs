@@ -111,7 +111,7 @@ mod tests {
     use std::{fs::Permissions, os::unix::fs::PermissionsExt};
 
     use super::*;
-    use crate::store::{JsonStore, STARTING_DOCUMENT};
+    use crate::store::{STARTING_DOCUMENT, StoreHandle};
 
     fn entries(folder: &Path) -> Vec<String> {
         let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -132,7 +132,7 @@ mod tests {
     fn one_that_works_is_left_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let document = folder.path().join("inventory.json");
-        drop(JsonStore::open(&document).unwrap());
+        drop(StoreHandle::open(&document).unwrap());
         let before = (entries(folder.path()), fs::read(&document).unwrap());
         assert_eq!(probe(&document).unwrap(), Probed::Ready);
         assert_eq!((entries(folder.path()), fs::read(&document).unwrap()), before);
@@ -147,7 +147,7 @@ mod tests {
     fn one_that_cannot_be_used_gets_the_error_of_a_worker() {
         let folder = tempfile::tempdir().unwrap();
         let document = folder.path().join("inventory.json");
-        drop(JsonStore::open(&document).unwrap());
+        drop(StoreHandle::open(&document).unwrap());
         let mut held = Disk::open(&document).unwrap();
         assert!(held.lock(LOCK_WAIT).unwrap());
         assert!(matches!(probe(&document).unwrap_err(), StoreError::Busy { .. }));

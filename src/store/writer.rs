@@ -1,33 +1,24 @@
 //! Group commit: one thread owns the engine and drains a queue. Requests that wait at the same time share one sync.
 
 use std::{
-    io,
     path::Path,
-    sync::{
-        Arc,
-        mpsc::{self, RecvTimeoutError},
-    },
-    thread::{self, JoinHandle},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
     time::{Duration, Instant},
 };
 
-use futures::{
-    channel::oneshot,
-    future::{BoxFuture, FutureExt},
-};
-
 use super::{
-    CommitRequest, Note, Store,
     compaction_state::CompactionLimits,
-    engine::{Answer, Committed, Engine, Publication, Request},
-    error::{StoreError, failed},
+    engine::{Answer, Engine, Publication},
+    error::StoreError,
+    handle::{Job, StoreHandle, answer},
     progress::Progress,
     storage::{Disk, Storage},
 };
 use crate::domain::REORDER_BELOW;
 
 /// Maximum number of requests per batch, so that the lock is released in between.
-const MAX_BATCH_REQUESTS: usize = 256;
+pub(super) const MAX_BATCH_REQUESTS: usize = 256;
 
 /// Time for which a busy writer leaves the lock to other processes between two batches.
 const PAUSE_BETWEEN_BATCHES: Duration = Duration::from_micros(150);
@@ -42,40 +33,7 @@ const MAX_PUBLISH_PAUSE: Duration = Duration::from_secs(1);
 /// Pause between two looks of an idle writer at the journal's name.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 
-struct Job {
-    request: Request,
-    reply: oneshot::Sender<Answer>,
-}
-
-/// A handle to the JSON database of this process. When the last clone is dropped, the document is published and the
-/// writer's thread ends.
-#[derive(Clone)]
-pub struct JsonStore {
-    writer: Arc<Writer>,
-}
-
-struct Writer {
-    /// Not bounded, because each caller waits for its answer. `None` only during the drop.
-    queue: Option<mpsc::Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.queue = None;
-        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
-            tracing::error!("the store's writer has panicked");
-        }
-    }
-}
-
-impl std::fmt::Debug for JsonStore {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("JsonStore").finish_non_exhaustive()
-    }
-}
-
-impl JsonStore {
+impl StoreHandle {
     /// Opens the database whose document is `path`, and creates it if there is none.
     ///
     /// # Errors
@@ -105,35 +63,7 @@ impl JsonStore {
     /// # Errors
     /// Returns [`StoreError::Io`] if the operating system cannot start a thread.
     pub fn on<M: Storage>(engine: Engine<M>) -> Result<Self, StoreError> {
-        let (queue, jobs) = mpsc::channel();
-        let spawned = thread::Builder::new().name("store".into()).spawn(move || serve(engine, &jobs));
-        let no_thread = |source: io::Error| failed("start the writer of", Path::new("the store"), source);
-        let thread = Some(spawned.map_err(no_thread)?);
-        Ok(Self { writer: Arc::new(Writer { queue: Some(queue), thread }) })
-    }
-
-    fn ask(&self, request: Request) -> BoxFuture<'static, Answer> {
-        let (reply, answer) = oneshot::channel();
-        let sent = self.writer.queue.as_ref().is_some_and(|queue| queue.send(Job { request, reply }).is_ok());
-        async move {
-            if !sent {
-                return Err(StoreError::Stopped.before_writing());
-            }
-            answer.await.unwrap_or(Err(StoreError::Stopped))
-        }
-        .boxed()
-    }
-}
-
-impl Store for JsonStore {
-    fn commit(&self, request: CommitRequest) -> BoxFuture<'static, Result<Committed, StoreError>> {
-        let answer = self.ask(Request::Commit(request));
-        async move { answer.await?.ok_or(StoreError::Stopped) }.boxed()
-    }
-
-    fn note(&self, note: Note) -> BoxFuture<'static, Result<(), StoreError>> {
-        let answer = self.ask(Request::Note(note));
-        async move { answer.await.map(drop) }.boxed()
+        Self::start(move |jobs| serve(engine, jobs))
     }
 }
 
@@ -173,10 +103,7 @@ fn serve<M: Storage>(mut engine: Engine<M>, jobs: &mpsc::Receiver<Job>) {
         }
         let answers = committed.unwrap_or_else(|error| fail(&error, replies.len()));
         let full = replies.len() == MAX_BATCH_REQUESTS;
-        for (reply, answer) in replies.into_iter().zip(answers) {
-            // The caller may be gone, because its activity timed out. The next attempt gets the result from the ledger.
-            let _gone = reply.send(answer);
-        }
+        answer(replies, answers);
         engine.write_checkpoint_if_due();
         engine.compact_some();
         if full {

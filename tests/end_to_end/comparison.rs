@@ -15,7 +15,7 @@ use idempotence::{
     domain::Guard,
     faults::Preset,
     runtime::{executor::Executor, worker_child::WorkerCommand},
-    store::{Audit, CommitOutcome, JournalReader, Verdict},
+    store::{Audit, CommitOutcome, JournalReader, Location, Verdict},
     temporal::start,
 };
 use rustix::process::{Pid, test_kill_process};
@@ -48,7 +48,7 @@ impl Comparison {
             namespace: "default".to_owned(),
             task_queue: sandbox.queue.clone(),
             connection_flags: Vec::new(),
-            database: sandbox.database.clone(),
+            database: Location::File(sandbox.database.clone()),
             log: Some(sandbox.folder.path().join("worker.log")),
         };
         let (sender, messages) = mpsc::channel(64);

@@ -15,7 +15,7 @@ use idempotence::{
     domain::{Activity, Guard},
     faults::Preset,
     runtime::{event_loop, executor::Executor, worker_child::WorkerCommand},
-    store::{Fact, Phase},
+    store::{Fact, Location, Phase},
     ui,
 };
 use ratatui::{Terminal, backend::TestBackend};
@@ -227,7 +227,7 @@ async fn the_whole_app_runs_without_a_terminal() {
         namespace: "default".to_owned(),
         task_queue: sandbox.queue.clone(),
         connection_flags: Vec::new(),
-        database: sandbox.database.clone(),
+        database: Location::File(sandbox.database.clone()),
         log: Some(sandbox.folder.path().join("worker.log")),
     };
     let (sender, mut reports) = mpsc::channel(64);

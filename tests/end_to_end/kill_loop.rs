@@ -155,7 +155,7 @@ async fn kill_loop() {
     workers.iter_mut().for_each(kill);
     kill(&mut server_process);
     // The next open publishes the changes that a killed worker left unpublished.
-    drop(idempotence::store::JsonStore::open(&sandbox.database).unwrap());
+    drop(idempotence::store::StoreHandle::open(&sandbox.database).unwrap());
     let violations = violations(&sandbox.database, &completed);
     println!(
         "seed {seed}: {kills} kills, {restarts} of the server; {placed} orders, {} completed; {} violations",

@@ -11,7 +11,7 @@ use std::{
 
 use idempotence::{
     domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, WorkflowId},
-    store::{CommitRequest, JsonStore, Store},
+    store::{CommitRequest, Store, StoreHandle},
     temporal::describe,
 };
 
@@ -140,7 +140,7 @@ async fn a_full_disk_loses_nothing_and_orders_continue_when_there_is_space() {
 
 /// Creates a database with this many orders.
 fn create_database(database: &Path, orders: u32) {
-    let store = JsonStore::open(database).unwrap();
+    let store = StoreHandle::open(database).unwrap();
     for number in 0..orders {
         let id = OrderId::new(format!("A{number}")).unwrap();
         let effect = Effect::Order(Order { id: id.clone(), product: ProductId::new("123456").unwrap(), quantity: 1 });

@@ -13,7 +13,7 @@ use std::{
 use idempotence::{
     domain::{Guard, OrderOutcome, RunEnd, WorkflowId},
     faults::FaultPlan,
-    store::{Audit, Document, Fact, JournalReader, JsonStore, Phase, Record, Verdict, read_document},
+    store::{Audit, Document, Fact, JournalReader, Phase, Record, StoreHandle, Verdict, read_document},
     temporal::{
         ATTEMPTS_PER_SDK_WORKER, CallRetries, Demo, Endpoint, Link, OrderInput, RetrySettings, StartRequest, Started,
         Watch, WorkerSetup, start,
@@ -140,7 +140,7 @@ impl Sandbox {
         WorkerSetup {
             client: link.client().clone(),
             task_queue: self.queue.clone(),
-            store: Arc::new(JsonStore::open(&self.database).expect("a database")),
+            store: Arc::new(StoreHandle::open(&self.database).expect("a database")),
             faults: FaultPlan::none(),
             seed: 0,
             guard: Guard::Ledger,

@@ -19,7 +19,7 @@ use idempotence::{
         surface::{MAX_COPY_BYTES, StopCause, Surface, SurfaceError},
         terminal::Tty,
     },
-    store::{AttemptEvent, CommitRequest, JsonStore, Note, Phase, Refused, Store},
+    store::{AttemptEvent, CommitRequest, Note, Phase, Refused, Store, StoreHandle},
     temporal::{CallRetries, Endpoint, Link},
 };
 use portable_pty::CommandBuilder;
@@ -520,7 +520,7 @@ fn text_from_other_programs_cannot_control_the_terminal() {
 }
 
 fn write_hostile_journal(sandbox: &Sandbox) {
-    let store = JsonStore::open(&sandbox.database).unwrap();
+    let store = StoreHandle::open(&sandbox.database).unwrap();
     let origin = |id: &str, number| Origin {
         order: OrderId::new(id).unwrap(),
         workflow: format!("order-{number}-{HOSTILE}"),

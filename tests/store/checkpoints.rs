@@ -5,8 +5,8 @@ use std::{fs, sync::atomic::Ordering};
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
     store::{
-        AttemptEvent, Audit, CommitOutcome, CommitRequest, Engine, JournalReader, JsonStore, Note, Phase, Publication,
-        Request, StoreError,
+        AttemptEvent, Audit, CommitOutcome, CommitRequest, Engine, JournalReader, Note, Phase, Publication, Request,
+        StoreError, StoreHandle,
         storage::{Disk, Storage},
     },
 };
@@ -30,7 +30,7 @@ fn long_batch(session: usize) -> Vec<Request> {
 
 /// Ends a worker, which writes a checkpoint.
 fn end<M: Storage>(engine: Engine<M>) {
-    drop(JsonStore::on(engine).unwrap());
+    drop(StoreHandle::on(engine).unwrap());
 }
 
 /// A machine with a long journal and its checkpoint.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::atomic::Ordering};
 
 use futures::executor::block_on;
 use idempotence::store::{
-    CommitOutcome, CompactionLimits, Damage, Engine, Fact, JsonStore, Phase, Publication, Request, Store, StoreError,
+    CommitOutcome, CompactionLimits, Damage, Engine, Fact, Phase, Publication, Request, Store, StoreError, StoreHandle,
     Verdict, Witness,
     storage::{Disk, Storage},
 };
@@ -228,7 +228,7 @@ fn the_new_journal_opens_from_a_checkpoint_of_its_own() {
 fn a_worker_compacts_after_enough_attempts_and_answers_meanwhile() {
     let (machine, mut store) = machine_with_orders(10);
     store.set_compaction(Some(CompactionLimits { after_bytes: 100_000, keep_orders: KEPT }));
-    let store = JsonStore::on(store).unwrap();
+    let store = StoreHandle::on(store).unwrap();
     let mut orders = 0;
     while declaration(&machine.journal_bytes()).is_none() {
         assert!(orders < 2_000, "it does not begin");

@@ -9,7 +9,7 @@ use std::{
 };
 
 use idempotence::store::{
-    CommitOutcome, Engine, Fact, JournalReader, JsonStore, News, Publication, Record, StoreError, Verdict, examine,
+    CommitOutcome, Engine, Fact, JournalReader, News, Publication, Record, StoreError, StoreHandle, Verdict, examine,
     storage::{Disk, Storage},
 };
 
@@ -143,7 +143,7 @@ fn a_process_that_starts_notices_an_idle_one_after_a_compaction() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inventory.json");
     let mut store = database(folder.path(), 10);
-    let idle = JsonStore::on(Engine::open(Disk::open(&path).unwrap(), clock, RULES).unwrap()).unwrap();
+    let idle = StoreHandle::on(Engine::open(Disk::open(&path).unwrap(), clock, RULES).unwrap()).unwrap();
     compact(&mut store);
     drop(store);
     let is_noticed = || {

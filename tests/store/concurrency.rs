@@ -6,7 +6,7 @@ use futures::{executor::block_on, future::join_all};
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
     store::{
-        AttemptEvent, CommitOutcome, CommitRequest, Engine, JournalReader, JsonStore, Note, Phase, Store, StoreError,
+        AttemptEvent, CommitOutcome, CommitRequest, Engine, JournalReader, Note, Phase, Store, StoreError, StoreHandle,
         Verdict, read_document, storage::Disk,
     },
 };
@@ -17,7 +17,7 @@ fn journal(path: &Path) -> Vec<u8> {
     std::fs::read(path.with_file_name("inventory.json.journal")).unwrap()
 }
 
-fn ask(store: &JsonStore, id: &str, run: &str) -> impl Future<Output = Result<CommitOutcome, StoreError>> + use<> {
+fn ask(store: &StoreHandle, id: &str, run: &str) -> impl Future<Output = Result<CommitOutcome, StoreError>> + use<> {
     let effect = order(id, 1);
     let origin = origin(&effect, run, 1);
     let asked = store.commit(CommitRequest { effect, guard: Guard::Ledger, origin });
@@ -29,13 +29,13 @@ fn four_writers_submit_every_order_three_times_and_readers_see_it_grow() {
     const ORDERS: usize = 150;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inventory.json");
-    drop(JsonStore::open(&path).unwrap());
+    drop(StoreHandle::open(&path).unwrap());
     let applied: usize = thread::scope(|scope| {
         let writers: Vec<_> = (0..4)
             .map(|writer| {
                 let path = &path;
                 scope.spawn(move || {
-                    let store = JsonStore::open(path).unwrap();
+                    let store = StoreHandle::open(path).unwrap();
                     let run = format!("run-{writer}");
                     // Each writer starts at another order, so that the writers meet at all of them.
                     let ids = (0..ORDERS * 3).map(|step| format!("A{}", (step + writer * ORDERS / 4) % ORDERS));
@@ -71,7 +71,7 @@ fn four_writers_submit_every_order_three_times_and_readers_see_it_grow() {
 fn a_single_effect_is_in_the_document_before_it_is_acknowledged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inventory.json");
-    let store = JsonStore::open(&path).unwrap();
+    let store = StoreHandle::open(&path).unwrap();
     // Like an activity: a note, followed at once by the effect.
     let effect = order("A", 10);
     let origin = origin(&effect, "run-1", 1);

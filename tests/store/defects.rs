@@ -3,7 +3,7 @@
 
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
-    store::{CommitOutcome, Engine, JsonStore, Store, StoreError, storage::Disk},
+    store::{CommitOutcome, Engine, Store, StoreError, StoreHandle, storage::Disk},
 };
 
 use crate::bench::{
@@ -109,7 +109,7 @@ fn d6_a_file_that_cannot_be_written_is_a_retryable_error_and_the_stock_is_kept()
 fn d6_on_a_real_disk_a_folder_in_the_journals_place_is_an_error_that_names_it() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("inventory.json.journal")).unwrap();
-    let error = JsonStore::open(&folder.path().join("inventory.json")).unwrap_err();
+    let error = StoreHandle::open(&folder.path().join("inventory.json")).unwrap_err();
     assert!(error.to_string().contains("inventory.json.journal: it is a folder, not a regular file"), "{error}");
 }
 
@@ -194,7 +194,7 @@ fn d13_impossible_quantities_are_rejected() {
 fn d14_the_same_order_twice_at_once_is_applied_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inventory.json");
-    let stores = [JsonStore::open(&path).unwrap(), JsonStore::open(&path).unwrap()];
+    let stores = [StoreHandle::open(&path).unwrap(), StoreHandle::open(&path).unwrap()];
     let asked = stores.iter().enumerate().map(|(index, store)| {
         let effect = order("A", 10);
         let origin = bench::origin(&effect, &format!("run-{index}"), 1);

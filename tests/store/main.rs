@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bench;
+mod both;
 mod checkpoints;
 mod compacted;
 mod compaction;
@@ -20,6 +21,9 @@ mod examined;
 mod foreign;
 mod lost_end;
 mod model;
+mod mysql_faults;
+mod mysql_proxy;
+mod mysql_server;
 mod odd;
 mod opening;
 mod processes;

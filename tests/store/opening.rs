@@ -12,7 +12,7 @@ use futures::executor::block_on;
 use idempotence::{
     domain::{Guard, REORDER_BELOW},
     store::{
-        CommitOutcome, CommitRequest, Engine, JsonStore, Progress, Publication, Store, StoreError, Verdict, examine,
+        CommitOutcome, CommitRequest, Engine, Progress, Publication, Store, StoreError, StoreHandle, Verdict, examine,
         storage::Disk,
     },
 };
@@ -155,7 +155,7 @@ fn a_failed_publication_costs_no_second_reading() {
 #[test]
 fn a_publication_that_failed_is_tried_again_when_nothing_else_is_to_do() {
     let (machine, engine) = engine(1000);
-    let store = JsonStore::on(engine).unwrap();
+    let store = StoreHandle::on(engine).unwrap();
     machine.fail_next(Operation::ReplaceDocument, InjectedFault::Error(ErrorKind::StorageFull));
     let effect = order("A", 10);
     let origin = origin(&effect, "run-1", 1);

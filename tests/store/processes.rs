@@ -256,7 +256,7 @@ fn guards_may_be_mixed_and_the_audit_counts_right() {
 fn temporary_files_of_killed_processes_are_removed_and_those_in_use_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inventory.json");
-    drop(idempotence::store::JsonStore::open(&path).unwrap());
+    drop(idempotence::store::StoreHandle::open(&path).unwrap());
     let file = |name: &str| folder.path().join(name);
     for name in [".inventory-Ab3xYz", ".inventory-inUse1", ".inventory-of-a-user", "inventory-Ab3xYz"] {
         std::fs::write(file(name), "half of a docu").unwrap();
@@ -266,7 +266,7 @@ fn temporary_files_of_killed_processes_are_removed_and_those_in_use_are_not() {
     // Another process is still writing this one, perhaps for another database in the same folder.
     let in_use = std::fs::File::open(file(".inventory-inUse1")).unwrap();
     in_use.lock().unwrap();
-    drop(idempotence::store::JsonStore::open(&path).unwrap());
+    drop(idempotence::store::StoreHandle::open(&path).unwrap());
     let mut left: Vec<_> = std::fs::read_dir(folder.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -296,7 +296,7 @@ fn two_databases_in_one_folder_do_not_remove_each_others_temporary_files() {
                     let mut store = Engine::open(Disk::open(&path).unwrap(), clock, REORDER_BELOW).unwrap();
                     commit(&mut store, order(&format!("A{round}"), 1)).unwrap();
                     drop(store);
-                    drop(idempotence::store::JsonStore::open(&path).unwrap());
+                    drop(idempotence::store::StoreHandle::open(&path).unwrap());
                 }
             });
         }

@@ -9,7 +9,7 @@ use std::{
 
 use idempotence::{
     domain::{REORDER_BELOW, UnixMillis},
-    store::{Engine, JsonStore, StoreError, Verdict, examine, read_document, reset, storage::Disk},
+    store::{Engine, StoreError, StoreHandle, Verdict, examine, read_document, reset, storage::Disk},
 };
 
 use crate::{
@@ -92,7 +92,7 @@ fn a_reset_killed_at_any_step_on_a_real_disk_is_the_old_database_or_the_new_one(
         let mut storage = odd(Disk::open(&path).unwrap());
         storage.fails_after = Some((steps, Moment::Killed));
         let ended = Engine::reset(storage, clock).is_ok();
-        drop(JsonStore::open(&path).unwrap());
+        drop(StoreHandle::open(&path).unwrap());
         let found = examine(&path, &|_| {}).unwrap().unwrap();
         assert_eq!(found.verdict(), Verdict::Right, "{steps}");
         assert!([990, 1000].contains(&found.audit.actual), "{steps}: {}", found.audit.actual);
@@ -124,7 +124,7 @@ fn the_longest_names_work_and_longer_ones_are_refused_before_anything_changes() 
     for bytes in [223, 224, 240, 255] {
         let name = "n".repeat(bytes - 5) + ".json";
         let path = folder.path().join("inner").join(&name);
-        let opened = JsonStore::open(&path);
+        let opened = StoreHandle::open(&path);
         if bytes == 223 {
             drop(opened.unwrap());
             fs::write(&path, "damaged").unwrap();

@@ -7,7 +7,7 @@ use std::{
     process::Command,
 };
 
-use idempotence::store::{JsonStore, examine, probe, reset};
+use idempotence::store::{StoreHandle, examine, probe, reset};
 
 const KINDS: [&str; 6] = ["a folder", "a named pipe", "a socket", "a device", "which does not exist", "a loop"];
 
@@ -28,11 +28,11 @@ fn every_command_names_a_file_that_cannot_be_part_of_a_database() {
     {
         let folder = tempfile::tempdir().unwrap();
         let document = folder.path().join("x.json");
-        drop(JsonStore::open(&document).unwrap());
+        drop(StoreHandle::open(&document).unwrap());
         let special = folder.path().join(format!("x.json{suffix}"));
         let _absent = fs::remove_file(&special);
         put(kind, &special);
-        let mut errors = vec![JsonStore::open(&document).unwrap_err(), probe(&document).unwrap_err()];
+        let mut errors = vec![StoreHandle::open(&document).unwrap_err(), probe(&document).unwrap_err()];
         if *suffix != ".lock" {
             errors.push(examine(&document, &|_| {}).unwrap_err());
         }
@@ -53,7 +53,7 @@ fn every_command_names_a_file_that_cannot_be_part_of_a_database() {
 fn a_reset_that_cannot_remove_the_poison_marker_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let document = folder.path().join("x.json");
-    drop(JsonStore::open(&document).unwrap());
+    drop(StoreHandle::open(&document).unwrap());
     fs::create_dir(folder.path().join("x.json.poisoned")).unwrap();
     let files = || {
         let entries = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());

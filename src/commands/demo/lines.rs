@@ -43,7 +43,7 @@ impl Lines {
     pub fn begin(&self, settings: &Settings, log: &LogFile) {
         self.say(&self.title);
         self.say(&format!("server {}, task queue {}", settings.address, settings.task_queue));
-        self.say(&format!("database {}, log {}", settings.database.path.display(), log));
+        self.say(&format!("database {}, log {}", settings.database.location, log));
         self.say(&self.terms);
     }
 

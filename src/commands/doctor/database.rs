@@ -9,27 +9,31 @@ use std::{
 use super::Check;
 use crate::{
     commands::progress::reading_journal,
-    config::Settings,
     files::{Unusable, folder_of, resolve, unusable},
-    store::{Difference, Examination, Probed, Problem, StoreError, Verdict, examine as examine_database, probe},
+    store::{Difference, Examination, Location, Probed, Problem, StoreError, Verdict},
 };
 
 /// Command that resets the database, if nothing else helps.
-const RESET: &str = "idempotence reset";
+pub const RESET: &str = "idempotence reset";
 
-/// Checks the database and its stock.
-pub fn examine(settings: &Settings) -> Vec<Check> {
-    let path = settings.database.path.display();
-    match probe(&settings.database.path) {
+/// Checks the files of a database, and its stock.
+pub fn examine(database: &Location, document: &Path) -> Vec<Check> {
+    checks(database, "can be read, written and locked", &|error| mend(error, document))
+}
+
+/// Checks whether a worker can use the database, and whether its stock is right. `ready` says that it can be used, and
+/// `mend` returns the command that fixes an error.
+pub fn checks(database: &Location, ready: &str, mend: &dyn Fn(&StoreError) -> Option<String>) -> Vec<Check> {
+    match database.probe() {
         Ok(Probed::NotMade) => {
-            let not_there = Check::right("database", format!("{path} does not exist yet; a worker creates it"));
+            let not_there = Check::right("database", format!("{database} does not exist yet; a worker creates it"));
             vec![not_there, nothing_to_judge()]
         }
         Ok(Probed::Ready) => {
-            vec![Check::right("database", format!("{path} can be read, written and locked")), stock(settings)]
+            vec![Check::right("database", format!("{database} {ready}")), stock(database, mend)]
         }
         Err(error) => {
-            let unusable = Check::wrong("database", error.to_string(), mend(&error, settings));
+            let unusable = Check::wrong("database", error.to_string(), mend(&error));
             vec![unusable, Check::skipped("stock", "the database cannot be used")]
         }
     }
@@ -39,17 +43,16 @@ fn nothing_to_judge() -> Check {
     Check::skipped("stock", "there is no database")
 }
 
-fn stock(settings: &Settings) -> Check {
-    let path = &settings.database.path;
-    let found = match reading_journal(path, |seen| examine_database(path, seen)) {
+fn stock(database: &Location, mend: &dyn Fn(&StoreError) -> Option<String>) -> Check {
+    let found = match reading_journal(database, |seen| database.examine(seen)) {
         Ok(Some(found)) => found,
         Ok(None) => return nothing_to_judge(),
-        Err(error) => return Check::wrong("stock", error.to_string(), mend(&error, settings)),
+        Err(error) => return Check::wrong("stock", error.to_string(), mend(&error)),
     };
     let verdict = found.verdict();
     let Examination { audit, problem } = found;
     match problem {
-        Some(Problem::Refused(error)) => Check::wrong("stock", error.to_string(), mend(&error, settings)),
+        Some(Problem::Refused(error)) => Check::wrong("stock", error.to_string(), mend(&error)),
         Some(problem @ Problem::Damaged(_)) => {
             Check::wrong("stock", problem.to_string(), Some(remedy(&problem).to_owned()))
         }
@@ -70,21 +73,26 @@ const fn remedy(problem: &Problem) -> &'static str {
 /// Command that selects another database file.
 const ANOTHER_PLACE: &str = "export DATABASE=FILE";
 
-fn mend(error: &StoreError, settings: &Settings) -> Option<String> {
-    let document = &settings.database.path;
+fn mend(error: &StoreError, document: &Path) -> Option<String> {
     match error {
         StoreError::Io { path, source, .. } => mend_file(document, path, source),
         StoreError::Busy { path, .. } => Some(format!("fuser -v {}", quoted(path))),
         StoreError::DamagedJournal { .. }
         | StoreError::JournalMissing { .. }
         | StoreError::JournalGone { .. }
+        | StoreError::DamagedTable { .. }
         | StoreError::Poisoned { .. } => Some(RESET.to_owned()),
         StoreError::DamagedDocument { has_journal: true, .. } => Some("idempotence worker".to_owned()),
         StoreError::DamagedDocument { path, .. } => Some(format!("rm {}", quoted(path))),
-        StoreError::NotWritten(error) => mend(error, settings),
-        StoreError::HalfReset { .. } | StoreError::Rejected(_) | StoreError::Conflict { .. } | StoreError::Stopped => {
-            None
-        }
+        StoreError::NotWritten(error) => mend(error, document),
+        StoreError::HalfReset { .. }
+        | StoreError::Rejected(_)
+        | StoreError::Conflict { .. }
+        | StoreError::MySql { .. }
+        | StoreError::NewerSchema { .. }
+        | StoreError::NoTables { .. }
+        | StoreError::Unwritable { .. }
+        | StoreError::Stopped => None,
     }
 }
 

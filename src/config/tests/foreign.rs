@@ -22,9 +22,15 @@ fn a_dot_env_file_of_another_project_changes_nothing_and_gives_no_notice() {
     let place = Place::new();
     fs::write(place.here().join(".env"), utf16).unwrap();
     assert_eq!(place.settings().task_queue, "q");
-    // Settings of a store that is not available yet are never an error.
-    let place = Place::new().dot_env("MYSQL_PASSWORD='a'b\nMYSQL_USER=a\nMYSQL_USER=$b\nMYSQL_HOST x\n");
-    assert_eq!(place.settings().notices.len(), 1);
+    // Settings of MySQL are never an error if the database is a file.
+    let lines =
+        "MYSQL_PASSWORD='a'b\nMYSQL_USER=a\nMYSQL_USER=$b\nMYSQL_HOST x\nMYSQL_PORT=x\nMYSQL_TLS=maybe\nMYSQL_DB=x\n";
+    let place = Place::new().dot_env(lines).env("MYSQL_DATABASE", "'x' # y");
+    let notices = place.settings().notices;
+    assert!(
+        notices.len() == 1 && notices[0].contains("MYSQL_PORT, MYSQL_DATABASE, MYSQL_USER, MYSQL_TLS"),
+        "{notices:?}"
+    );
 }
 
 #[test]
@@ -119,6 +125,8 @@ fn quotes_that_docker_keeps_are_removed_with_a_notice() {
     assert!(settings.notices[0].contains("TEMPORAL_ADDRESS") && settings.notices[0].contains("--env-file"));
     let comment = Place::new().env("TASKQUEUE", "orders # the queue").settings();
     assert_eq!((comment.task_queue.as_str(), comment.notices.len()), ("orders # the queue", 1));
+    let read = Place::new().env("DATABASE", "postgres://u:hunter2@db/shop # ours").read();
+    assert!(read.notices().len() == 1 && !format!("{:?}", read.notices()).contains("hunter2"), "{:?}", read.notices());
 }
 
 #[test]
@@ -257,6 +265,8 @@ fn a_command_is_stopped_only_by_mistakes_in_what_it_needs() {
         ("IDEMPOTENCE_METRICS", "a b:1", "dashboard demo worker"),
         ("TEMPORAL_CLI", "~/temporal", "dashboard demo server"),
         ("DATABASE", "a://b", "dashboard demo worker start audit"),
+        ("DATABASE", "mysql:", "dashboard demo worker start audit"),
+        ("MYSQL_PORT", "x", ""),
     ] {
         let place = Place::new().env(name, value);
         let stops = |needed| place.read().valid_for(needed).is_err();

@@ -21,8 +21,8 @@ fn without_settings_the_defaults_apply() {
     assert_eq!(settings.address, Address::default());
     assert!(matches!(settings.transport, Transport::Plaintext) && settings.api_key.is_none());
     assert_eq!((settings.namespace.as_str(), settings.task_queue.as_str()), ("default", "inventory-task-queue"));
-    let stock = Database { path: home.join(".local/state/idempotence/inventory.json"), explicit: false };
-    assert_eq!((settings.database, settings.check_interval), (stock, Duration::from_secs(1)));
+    let stock = (home.join(".local/state/idempotence/inventory.json"), false);
+    assert_eq!((file_of(&settings.database), settings.check_interval), (stock, Duration::from_secs(1)));
     assert_eq!((settings.connect_timeout, settings.metrics), (Duration::from_secs(5), None));
     assert_eq!(settings.compact_after, 64);
     assert_eq!(Place::new().env("IDEMPOTENCE_COMPACT_AFTER", "0").settings().compact_after, 0);

@@ -4,6 +4,8 @@ mod appearance;
 mod encryption;
 mod foreign;
 mod layers;
+mod mysql;
+mod mysql_refusals;
 mod origins;
 mod places;
 mod profiles;
@@ -133,6 +135,12 @@ impl Place {
     fn error(&self) -> SettingsError {
         self.load().and_then(Settings::try_from).expect_err("these settings must be refused")
     }
+}
+
+/// The file of the database, and whether a layer names it.
+fn file_of(database: &Database) -> (PathBuf, bool) {
+    let file = database.location.file().expect("the database is a file");
+    (file.to_owned(), database.explicit)
 }
 
 fn flag(address: &str) -> Flags {

@@ -6,18 +6,18 @@ use super::*;
 fn the_database_is_found_in_the_order_flag_variable_folder_state() {
     let place = Place::new().checkout();
     let here = place.here();
-    assert_eq!(place.settings().database, Database { path: here.join("database/inventory.json"), explicit: false });
+    assert_eq!(file_of(&place.settings().database), (here.join("database/inventory.json"), false));
     // The file does not depend on the folder in which the program is started.
     let place = place.settings_file("database = 'stock.json'\ntemporal_cli = 'bin/temporal'");
     let folder = place.settings_path().parent().unwrap().to_owned();
-    assert_eq!(place.settings().database, Database { path: folder.join("stock.json"), explicit: true });
+    assert_eq!(file_of(&place.settings().database), (folder.join("stock.json"), true));
     assert_eq!(place.settings().temporal_cli, Some(folder.join("bin/temporal")));
     let place = place.dot_env("DATABASE='my stock.json'");
-    assert_eq!(place.settings().database, Database { path: here.join("my stock.json"), explicit: true });
+    assert_eq!(file_of(&place.settings().database), (here.join("my stock.json"), true));
     let place = place.env("DATABASE", "/srv/stock.json");
-    assert_eq!(place.settings().database, Database { path: "/srv/stock.json".into(), explicit: true });
+    assert_eq!(file_of(&place.settings().database), ("/srv/stock.json".into(), true));
     let place = place.flags(Flags { database: Some("new/x.json".into()), ..Flags::default() });
-    assert_eq!(place.settings().database, Database { path: here.join("new/x.json"), explicit: true });
+    assert_eq!(file_of(&place.settings().database), (here.join("new/x.json"), true));
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn a_folder_named_database_of_another_project_is_left_alone() {
         Place::new().file("database/README.md", "").file("Cargo.toml", "[package]\nname = \"shop\"\n"),
     ];
     for place in of_others {
-        assert_eq!(place.settings().database, Database { path: state(&place), explicit: false });
+        assert_eq!(file_of(&place.settings().database), (state(&place), false));
     }
     let ours = [
         Place::new().file("database/inventory.json", crate::store::STARTING_DOCUMENT),
@@ -49,7 +49,7 @@ fn a_folder_named_database_of_another_project_is_left_alone() {
     ];
     for place in ours {
         let here = place.here().join("database/inventory.json");
-        assert_eq!(place.settings().database, Database { path: here, explicit: false });
+        assert_eq!(file_of(&place.settings().database), (here, false));
     }
 }
 
@@ -59,6 +59,10 @@ fn a_database_of_another_program_is_refused_and_its_password_is_not_shown() {
         "postgres://u:hunter2@db/shop",
         "sqlite:///data/hunter2.db",
         "jdbc:mysql://db/shop?user=u&password=hunter2",
+        "mysql+pymysql://u:hunter2@db/shop",
+        "mysql2://u:hunter2@db/shop",
+        "mysqlx://u:hunter2@db/shop",
+        "u:hunter2@mysql://db",
         "u:hunter2@tcp(db:3306)/shop",
         "host=db user=u password=hunter2 dbname=shop",
         "Server=db;Database=shop;Pwd=hunter2",
@@ -99,10 +103,10 @@ fn a_bare_name_in_a_variable_is_another_programs_database() {
     assert!(error.contains("\"./shop\""), "{error}");
     let ours = Place::new().env("DATABASE", "shop").file("shop", crate::store::STARTING_DOCUMENT);
     for place in [Place::new().env("DATABASE", "./shop"), ours] {
-        assert!(place.settings().database.path.ends_with("shop"));
+        assert!(file_of(&place.settings().database).0.ends_with("shop"));
     }
     let flag = Flags { database: Some("shop".into()), ..Flags::default() };
-    assert_eq!(Place::new().flags(flag).settings().database.path.file_name(), Some("shop".as_ref()));
+    assert!(file_of(&Place::new().flags(flag).settings().database).0.ends_with("shop"));
 }
 
 #[test]
@@ -118,16 +122,16 @@ fn a_variable_that_names_another_programs_file_is_refused() {
     let ours = Place::new().env("DATABASE", "data/dev.db").file("data/dev.db.journal", "{}");
     let flag = Flags { database: Some("data/dev.db".into()), ..Flags::default() };
     for place in [ours, Place::new().flags(flag), Place::new().settings_file("database = 'data/dev.db'")] {
-        assert!(place.settings().database.path.ends_with("data/dev.db"));
+        assert!(file_of(&place.settings().database).0.ends_with("data/dev.db"));
     }
     for value in ["my stock.json", "data/x.json", "/srv/me@corp/2026:01/x.json", "./a=b.json", "../stock", "/srv/stock"]
     {
-        assert!(place_of(value).path.ends_with(value.trim_start_matches(['.', '/'])), "{value}");
+        assert!(place_of(value).ends_with(value.trim_start_matches(['.', '/'])), "{value}");
     }
 }
 
-fn place_of(value: &str) -> Database {
-    Place::new().env("DATABASE", value).settings().database
+fn place_of(value: &str) -> PathBuf {
+    file_of(&Place::new().env("DATABASE", value).settings().database).0
 }
 
 /// Every setting that is a path, by its variable.

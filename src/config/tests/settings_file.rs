@@ -30,7 +30,7 @@ fn every_key_is_obeyed() {
     assert_eq!(settings.connect_timeout, Duration::from_secs(7));
     assert_eq!(settings.metrics.unwrap().to_string(), "127.0.0.1:9464");
     assert_eq!((settings.address.to_string().as_str(), settings.namespace.as_str()), ("h:1", "n"));
-    assert_eq!((settings.task_queue.as_str(), settings.database.path), ("q", "/d.json".into()));
+    assert_eq!((settings.task_queue.as_str(), file_of(&settings.database)), ("q", ("/d.json".into(), true)));
     assert_eq!((settings.temporal_cli, settings.log_level), (Some("t".into()), Level::WARN));
     assert_eq!((settings.check_interval, settings.compact_after), (Duration::from_secs(10), 7));
     assert_eq!(settings.appearance, Appearance { theme: crate::app::Theme::Mono, ascii: true, still: true });
@@ -51,6 +51,11 @@ fn an_unknown_key_is_reported_with_its_place_and_the_nearest_known_one() {
         ("LOG_LEVEL = 'a'", "line 1, column 1: there is no key \"LOG_LEVEL\"; the nearest is log_level"),
         ("[look]\ntheme = 'mono'", "line 1, column 2: there is no key \"look\"; the keys are address, namespace"),
         ("\"a\\u001bb\" = 1", "line 1, column 1: there is no key \"a\\u{1b}b\"; the keys are "),
+        (
+            "mysql-host = 'a'",
+            "line 1, column 1: there is no key \"mysql-host\"; write these parts in one value: database = ",
+        ),
+        ("MYSQL_TLS = true", "line 1, column 1: there is no key \"MYSQL_TLS\"; the nearest is mysql_tls"),
         // The first mistake in the file, not in alphabetical order.
         ("zzzzzz = 1\naaaaaa = 1", "line 1, column 1: there is no key \"zzzzzz\"; "),
     ] {

@@ -1,13 +1,16 @@
 //! The example files that are shipped, and the notices.
 
 use super::*;
+use crate::store::Location;
 
 #[test]
 fn a_setting_without_effect_is_reported() {
     let mysql = Place::new().env("MYSQL_HOST", "localhost").env("MYSQL_USER", "me").settings();
-    let path = format!("{:?}", mysql.database.path);
-    assert_eq!(mysql.notices.len(), 1);
-    assert!(mysql.notices[0].contains("MYSQL_HOST, MYSQL_USER") && mysql.notices[0].contains(&path));
+    let expected = format!(
+        "MYSQL_HOST, MYSQL_USER had no effect: the stock is kept in the file {:?}. To keep it in MySQL, set DATABASE=mysql:.",
+        file_of(&mysql.database).0
+    );
+    assert_eq!(mysql.notices, [expected]);
 
     let key_id = Place::new().env("DATACONVERTER_ENCRYPTION_KEY_ID", "mysecretkey").settings();
     assert!(key_id.notices[0].starts_with("DATACONVERTER_ENCRYPTION_KEY_ID in the environment"));
@@ -34,7 +37,7 @@ fn the_shipped_env_file_loads_and_names_everything() {
     let text = shipped(".env-dist");
     let place = Place::new().checkout().dot_env(&text);
     let settings = place.settings();
-    let stock = Database { path: place.here().join("database/inventory.json"), explicit: true };
+    let stock = Database { location: Location::File(place.here().join("database/inventory.json")), explicit: true };
     fs::remove_file(place.here().join(".env")).unwrap();
     assert_same(&settings, &Settings { database: stock, ..place.settings() });
 

@@ -19,7 +19,7 @@ use crate::{
         worker_child::WorkerCommand,
         worker_keeper::{self, WorkerRequest},
     },
-    store::{Fact, News},
+    store::{Fact, Location, News},
     temporal::{self, Demo, Link, OrderInput, RetrySettings, StartRequest},
 };
 
@@ -89,7 +89,7 @@ impl Side {
     /// Starts the worker.
     pub fn start(context: Arc<Context>, guard: Guard, database: PathBuf, worker: WorkerCommand) -> Self {
         let queue = context.queue(guard);
-        let command = WorkerCommand { task_queue: queue, database: database.clone(), ..worker };
+        let command = WorkerCommand { task_queue: queue, database: Location::File(database.clone()), ..worker };
         let (worker, requests) = mpsc::channel(QUEUE_LEN);
         // The queue is empty, so the request fits.
         let _room = worker.try_send(WorkerRequest::Start);
@@ -106,8 +106,8 @@ impl Side {
     /// Starts the order as soon as all workers are ready, and reports events until this future is dropped.
     pub async fn run(&mut self, together: &Barrier) {
         let (sender, seen) = mpsc::channel(QUEUE_LEN);
-        let (database, interval) = (self.database.clone(), self.context.check_interval);
-        tokio::join!(follow(database, interval, sender, Some), self.handle_events(together, seen));
+        let (database, interval) = (Location::File(self.database.clone()), self.context.check_interval);
+        tokio::join!(follow(database, interval, Arc::default(), sender, Some), self.handle_events(together, seen));
     }
 
     async fn handle_events(&mut self, together: &Barrier, mut seen: mpsc::Receiver<Seen>) {
