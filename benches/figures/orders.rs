@@ -1,4 +1,5 @@
-//! Orders per second with 20 in flight: our worker with durable effects, compared with a worker that does nothing.
+//! Orders per second with 20 in flight: our worker with durable effects, compared with a worker that does nothing. The
+//! time of orders that are sent one after another.
 
 use std::{net::TcpListener, ops::Range, path::Path, process::Command, sync::Arc, time::Instant};
 
@@ -13,18 +14,26 @@ use idempotence::{
     },
 };
 
-use crate::{Figure, bare, child::OwnedChild};
+use crate::{Figure, bare, child::OwnedChild, median};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_idempotence");
 const IN_FLIGHT: usize = 20;
 const ORDERS: usize = 400;
 const ROUNDS: usize = 2;
 
+/// Number of orders that are sent one after another.
+const SEQUENCE: usize = 100;
+/// Maximum median time of such an order, in seconds. The server needs about 27 ms.
+const MAX_SEQUENTIAL_SECONDS: f64 = 0.03;
+
 pub fn measure() -> Vec<Figure> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (_server, address) = serve(folder.path());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    vec![runtime.block_on(compare(folder.path(), &address))]
+    vec![
+        runtime.block_on(compare(folder.path(), &address)),
+        runtime.block_on(one_after_another(folder.path(), &address)),
+    ]
 }
 
 pub fn serve(state: &Path) -> (OwnedChild, String) {
@@ -72,12 +81,43 @@ async fn bare_rate(address: &str, round: usize) -> f64 {
 }
 
 async fn our_rate(folder: &Path, address: &str, round: usize) -> f64 {
+    with_our_worker(folder, address, &format!("ours-{round}"), rate).await
+}
+
+/// Median time from the start of an order to its end, if the next order starts after that.
+async fn one_after_another(folder: &Path, address: &str) -> Figure {
+    let median = with_our_worker(folder, address, "sequence", async |link: &Link, queue: &str| {
+        // The first orders after a pause are fast in any case.
+        place(link, queue, 0..IN_FLIGHT).await;
+        let mut seconds = Vec::new();
+        for number in IN_FLIGHT..IN_FLIGHT + SEQUENCE {
+            let since = Instant::now();
+            place(link, queue, number..number + 1).await;
+            seconds.push(since.elapsed().as_secs_f64());
+        }
+        median(seconds)
+    });
+    let median = median.await;
+    Figure {
+        name: "an order after another, median",
+        measured: format!("{:.0} ms", median * 1000.0),
+        wanted: format!("at most {:.0} ms", MAX_SEQUENTIAL_SECONDS * 1000.0).into(),
+        reached: median <= MAX_SEQUENTIAL_SECONDS,
+    }
+}
+
+/// Measures while our worker runs.
+async fn with_our_worker(
+    folder: &Path,
+    address: &str,
+    queue: &str,
+    measure: impl AsyncFnOnce(&Link, &str) -> f64,
+) -> f64 {
     let link = link(address).await;
-    let queue = format!("ours-{round}");
     let setup = WorkerSetup {
         client: link.client().clone(),
-        task_queue: queue.clone(),
-        store: Arc::new(StoreHandle::open(&folder.join(format!("{round}.json"))).unwrap()),
+        task_queue: queue.to_owned(),
+        store: Arc::new(StoreHandle::open(&folder.join(format!("{queue}.json"))).unwrap()),
         faults: FaultPlan::none(),
         seed: 0,
         guard: Guard::Ledger,
@@ -89,13 +129,13 @@ async fn our_rate(folder: &Path, address: &str, round: usize) -> f64 {
         let _ = stopped.await;
     });
     let measured = async {
-        let rate = rate(&link, &queue).await;
+        let measured = measure(&link, queue).await;
         stop.send(()).unwrap();
-        rate
+        measured
     };
-    let (ended, rate) = tokio::join!(worker, measured);
+    let (ended, measured) = tokio::join!(worker, measured);
     ended.unwrap();
-    rate
+    measured
 }
 
 async fn rate(link: &Link, queue: &str) -> f64 {

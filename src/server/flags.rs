@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 /// Settings of the server, as pairs of flag and value.
-const FIXED: [(&str, &str); 9] = [
+const FIXED: [(&str, &str); 10] = [
     // With SQLite's default settings, the server is three times slower. These settings can lose the last writes before
     // a power failure.
     ("--sqlite-pragma", "journal_mode=WAL"),
@@ -16,6 +16,8 @@ const FIXED: [(&str, &str); 9] = [
     // The assumed clock difference between the hosts of a cluster delays every retry. The default is one second, but
     // this server is one process with one clock.
     ("--dynamic-config-value", "history.timerProcessorMaxTimeShift=\"10ms\""),
+    // By default, the server reads its queue of tasks at most 20 times per second, so each order waits for 150 ms.
+    ("--dynamic-config-value", "history.transferProcessorMaxPollRPS=2000"),
     ("--log-level", "warn"),
     ("--color", "never"),
     // `temporal env set` and TEMPORAL_ENV can change the default of any flag.
