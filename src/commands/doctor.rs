@@ -96,7 +96,7 @@ async fn examine(settings: &Settings, key_file: Option<&Path>) -> Vec<Check> {
     let location = &settings.database.location;
     checks.extend(match location {
         Location::File(document) => database::examine(location, document),
-        Location::MySql(_) => mysql::examine(location),
+        Location::MySql(database) => mysql::examine(location, database),
     });
     checks
 }

@@ -23,9 +23,9 @@ fn on_both(stock: i64, last_order: &str, test: impl Fn(&Location)) {
     std::fs::write(&path, document(stock, last_order)).unwrap();
     test(&Location::File(path));
     if let Some(server) = mysql_server::shared() {
-        let location = server.location();
+        let database = server.database();
+        let location = Location::MySql(Box::new(database.clone()));
         drop(open(&location));
-        let Location::MySql(database) = &location else { panic!("{location}") };
         server.admin(&format!(
             "UPDATE {}.idempotence_document SET in_stock = {stock}, last_order = '{last_order}'",
             database.name

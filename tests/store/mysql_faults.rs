@@ -12,7 +12,7 @@ use idempotence::{
     store::{
         AttemptEvent, CommitOutcome, CommitRequest, Committed, Difference, Location, Note, Phase, Problem, Store,
         StoreError, StoreHandle, Verdict,
-        mysql::{MySqlDatabase, MySqlHost, MySqlTls},
+        mysql::{MySqlDatabase, MySqlHost, MySqlTls, Weakness, inspect},
     },
 };
 
@@ -220,8 +220,18 @@ fn settings_of_the_server_change_nothing() {
     }
     drop(stores);
     assert_right(&database, 940);
+    assert_eq!(inspect(&database).unwrap().weaknesses, []);
     // After a failover, the name leads to a replica.
-    server.admin("SET GLOBAL read_only = 1");
+    server.admin(
+        "SET GLOBAL read_only = 1; SET GLOBAL innodb_flush_log_at_trx_commit = 2; SET GLOBAL max_allowed_packet = 1048576",
+    );
+    let loses = Weakness::LosesCommits { name: "innodb_flush_log_at_trx_commit", value: 2 };
+    let weaknesses = inspect(&database).unwrap().weaknesses;
+    assert_eq!(weaknesses, [Weakness::ReadOnly, loses, Weakness::SmallPackets(1 << 20)]);
+    for remedy in weaknesses.iter().filter_map(Weakness::remedy) {
+        server.admin(&remedy);
+    }
+    assert_eq!(inspect(&database).unwrap().weaknesses, [Weakness::ReadOnly]);
     let store = open(&database).map(|store| commit(&store, order("B", 10)).map(drop)).and_then(|committed| committed);
     let error = store.unwrap_err();
     assert!(error.is_retryable() && error.to_string().contains("read-only"), "{error}");

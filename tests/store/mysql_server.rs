@@ -7,22 +7,19 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
-        OnceLock,
+        Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use idempotence::store::{
-    Location,
-    mysql::{MySqlDatabase, MySqlHost, MySqlTls},
-};
+use idempotence::store::mysql::{MySqlDatabase, MySqlHost, MySqlTls};
 use mysql_async::{Conn, OptsBuilder, prelude::Queryable};
 use tempfile::TempDir;
 
 /// Variable that makes the lack of a server an error.
-const REQUIRE: &str = "IDEMPOTENCE_REQUIRE_MYSQL";
+const REQUIRE: &str = "TESTS_REQUIRE_MYSQL";
 
 /// Time for a server to create its files, or to start.
 const START_LIMIT: Duration = Duration::from_mins(2);
@@ -33,7 +30,7 @@ pub struct Server {
     folder: TempDir,
     port: u16,
     /// The server ends when this pipe is closed, also if the test process is killed.
-    running: std::sync::Mutex<Option<Running>>,
+    running: Mutex<Option<Running>>,
 }
 
 struct Running {
@@ -56,7 +53,7 @@ impl Server {
             return None;
         };
         let folder = tempfile::Builder::new().prefix("mysql").tempdir().unwrap();
-        let server = Self { program, folder, port: free_port(), running: std::sync::Mutex::new(None) };
+        let server = Self { program, folder, port: free_port(), running: Mutex::new(None) };
         server.create_files();
         server.run();
         Some(server)
@@ -173,11 +170,6 @@ impl Server {
         }
     }
 
-    /// The location of a new, empty database.
-    pub fn location(&self) -> Location {
-        Location::MySql(Box::new(self.database()))
-    }
-
     /// The server's TCP port.
     pub const fn port(&self) -> u16 {
         self.port
@@ -219,6 +211,8 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+/// Waits on a thread of its own, because a thread of an asynchronous test must not wait for another runtime.
+fn block_on<T: Send>(work: impl Future<Output = T> + Send) -> T {
+    let wait = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
+    thread::scope(|scope| scope.spawn(wait).join().unwrap())
 }

@@ -7,7 +7,7 @@
 //! | `client`, `error` | a connection with limits, and its errors |
 //! | `schema` | the tables |
 //! | `state`, `engine`, `writer` | the state after the journal, a batch as a transaction, and the queue of batches |
-//! | `reader`, `examine` | following the journal, and checking the stock |
+//! | `reader`, `examine`, `inspect` | following the journal, checking the stock, checking the server's settings |
 //!
 //! The driver is `mysql_async`. It has the fewest new packages of those with TLS by rustls and ring (11; `sqlx` has 16),
 //! and the blocking `mysql` crate needs unmaintained packages for TLS.
@@ -17,6 +17,7 @@ mod database;
 mod engine;
 mod error;
 mod examine;
+mod inspect;
 mod reader;
 mod schema;
 mod state;
@@ -25,6 +26,7 @@ mod writer;
 pub use database::{DEFAULT_PORT, MySqlDatabase, MySqlHost, MySqlTls};
 pub use error::MySqlError;
 pub use examine::{examine, probe};
+pub use inspect::{Inspection, Weakness, inspect};
 pub use reader::MySqlReader;
 pub use writer::{open, reset};
 
