@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 
 use super::{Failure, print};
-use crate::{cli::ResetArgs, config::Settings};
+use crate::{cli::ResetArgs, config::Settings, store::Location};
 
 /// Resets the database after asking for confirmation.
 pub fn run(settings: &Settings, args: &ResetArgs) -> Result<ExitCode, Failure> {
@@ -18,7 +18,10 @@ pub fn run(settings: &Settings, args: &ResetArgs) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::FAILURE);
     }
     let kept = database.reset()?;
-    let journal = kept.journal.map(|suffix| format!("{database}.journal{suffix}"));
+    let journal = kept.journal.map(|kept| match database {
+        Location::File(path) => format!("{}.journal{kept}", path.display()),
+        Location::MySql(_) => kept,
+    });
     let document = kept.document.map(|suffix| format!("{database}{suffix}"));
     if args.json {
         let mut object = json!({ "database": database.to_string(), "keptJournal": journal });
@@ -29,7 +32,10 @@ pub fn run(settings: &Settings, args: &ResetArgs) -> Result<ExitCode, Failure> {
     } else {
         print::line(&format!("{database} was reset to the starting document"));
         if let Some(kept) = journal {
-            print::line(&format!("the old journal was renamed to {kept}"));
+            print::line(&match database {
+                Location::File(_) => format!("the old journal was renamed to {kept}"),
+                Location::MySql(_) => format!("the old journal is kept as {kept}"),
+            });
         }
         if let Some(kept) = document {
             print::line(&format!("the old document was damaged and was renamed to {kept}"));

@@ -22,7 +22,7 @@ const MAX_NAMES: u32 = 999;
 /// Suffixes of the names under which a reset kept files.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Kept {
-    /// Suffix of the old journal; `None` if there was none.
+    /// Suffix of the old journal, or its place in MySQL; `None` if there was none.
     pub journal: Option<String>,
     /// Suffix of a damaged document; `None` if it was not damaged.
     pub document: Option<String>,

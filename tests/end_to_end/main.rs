@@ -23,6 +23,9 @@ mod limited_fs;
 mod malformed;
 mod metrics;
 mod mounts;
+mod mysql;
+#[path = "../store/mysql_server.rs"]
+mod mysql_server;
 mod no_log;
 mod nondeterminism;
 mod notices;

@@ -148,7 +148,7 @@ impl App {
         match result {
             Ok(kept) => {
                 if let Some(name) = &kept {
-                    self.log.write(self.now, LogLevel::Info, &format!("the old journal was renamed to {name}"));
+                    self.log.write(self.now, LogLevel::Info, &format!("the old journal is kept as {name}"));
                 }
                 self.notify("stock reset", Tone::Good);
             }

@@ -72,7 +72,7 @@ pub fn reset(database: &MySqlDatabase) -> Result<Kept, StoreError> {
         Ok(last)
     });
     let old = old.map_err(|error| failure(database, "reset", error))?;
-    let journal = old.map(|generation| format!(" of generation {generation} in the table idempotence_journal"));
+    let journal = old.map(|generation| format!("generation {generation} of the table idempotence_journal"));
     Ok(Kept { journal, document: None })
 }
 

@@ -1,0 +1,109 @@
+//! The program with a database in MySQL or MariaDB, on a real server.
+
+use std::{thread, time::Duration};
+
+use idempotence::store::{Location, mysql::MySqlDatabase};
+use tokio::task::JoinSet;
+
+use crate::{
+    mysql_server::{self, Server},
+    sandbox::{Sandbox, applied, free_port, offline, order, text},
+    screen::{Screen, dashboard},
+};
+
+/// Returns a sandbox and the variables that choose a new database in MySQL.
+fn sandbox(server: &Server) -> (Sandbox, MySqlDatabase, Vec<(&'static str, String)>) {
+    let database = server.database();
+    let settings = vec![
+        ("MYSQL_HOST", "127.0.0.1".to_owned()),
+        ("MYSQL_PORT", server.port().to_string()),
+        ("MYSQL_DATABASE", database.name.clone()),
+        ("MYSQL_USER", database.user.clone()),
+        ("MYSQL_PASSWORD", "secret".to_owned()),
+    ];
+    (Sandbox { database: "mysql:".into(), ..Sandbox::new() }, database, settings)
+}
+
+#[test]
+fn the_seed_scenario_from_the_keyboard_ends_at_1001_in_mysql() {
+    let (false, Some(server)) = (offline(), mysql_server::shared()) else { return };
+    let (sandbox, database, settings) = sandbox(server);
+    let mut command = dashboard(&sandbox, &format!("127.0.0.1:{}", free_port()));
+    for (name, value) in &settings {
+        command.env(name, value);
+    }
+    let mut screen = Screen::run(command, 80, 24);
+    screen.wait_for("worker ● ready");
+    screen.press("s");
+    // The server can report the end of the order a moment before the next read of the journal.
+    screen.wait_for("expected 1001 = actual 1001");
+    let shown = screen.wait_for("each effect applied once");
+    let has = |words: &str| shown.contains(words);
+    assert!(has("RIGHT") && has("expected 1001 = actual 1001") && has("last order: A12"), "{shown}");
+    assert!(!shown.contains("secret"));
+    let row = format!("SELECT CONCAT(in_stock, ' ', last_order) FROM {}.idempotence_document", database.name);
+    assert_eq!(server.value(&row).as_deref(), Some("1001 A12"));
+    screen.press("q");
+    assert!(screen.end().0.success());
+    let run = |arguments: &[&str]| {
+        let mut command = sandbox.command(arguments[0]);
+        command.args(&arguments[1..]).envs(settings.iter().map(|(name, value)| (name, value)));
+        command.output().unwrap()
+    };
+    // `audit` and `reset` have no connection to Temporal, and no flag for it.
+    let alone = |name: &str, flags: &[&str]| {
+        let mut command = crate::sandbox::program(sandbox.folder.path());
+        command.args([name, "--database", "mysql:"]).args(flags);
+        command.envs(settings.iter().map(|(name, value)| (name, value))).output().unwrap()
+    };
+    let audit = alone("audit", &[]);
+    assert!(audit.status.success() && text(&audit).0.contains("stock 1001 is right"), "{audit:?}");
+    let found = run(&["doctor"]);
+    assert!(text(&found).0.contains("can be read and written"), "{found:?}");
+    let reset = alone("reset", &["--yes"]);
+    assert!(reset.status.success() && text(&reset).0.contains("generation 1 of the table"), "{reset:?}");
+    assert_eq!(server.value(&row).as_deref(), Some("1000 000"));
+    for output in [audit, found, reset] {
+        let (out, error) = text(&output);
+        assert!(!out.contains("secret") && !error.contains("secret"), "{out}{error}");
+    }
+}
+
+/// Three workers share the database. Workers and the database server are killed while orders run. SQL checks the result
+/// without the program's audit.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_workers_and_a_killed_database_server_apply_each_order_once() {
+    const ORDERS: usize = 60;
+    let (false, Some(server)) = (offline(), Server::start()) else { return };
+    let (sandbox, database, settings) = sandbox(&server);
+    let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let mut workers: Vec<_> = (0..3).map(|_| sandbox.worker_with(&settings)).collect();
+    let link = sandbox.link().await;
+    let mut open = JoinSet::new();
+    for number in 0..ORDERS {
+        let input = order(&format!("M{number}"), 1, "after-commit=20%error;before-commit=20%error");
+        let (_, watch) = sandbox.start(&link, &format!("mysql-{}-{number}", sandbox.queue), input).await;
+        open.spawn(async move { crate::sandbox::end(&watch).await });
+    }
+    for worker in &mut workers {
+        worker.kill();
+        *worker = sandbox.worker_with(&settings);
+        server.kill();
+        thread::sleep(Duration::from_millis(200));
+        server.run();
+    }
+    while let Some(end) = open.join_next().await {
+        assert_eq!(end.unwrap(), applied());
+    }
+    drop(workers);
+    let name = &database.name;
+    let count = |query: &str| server.value(query).unwrap();
+    let orders = format!("SELECT COUNT(*) FROM {name}.idempotence_ledger WHERE effect_key LIKE 'order:M%'");
+    assert_eq!(count(&orders), ORDERS.to_string());
+    let lines = format!("SELECT COUNT(*) FROM {name}.idempotence_journal WHERE line LIKE '%\"kind\":\"order\"%'");
+    assert_eq!(count(&lines), ORDERS.to_string(), "an order was applied twice");
+    let stock = format!("SELECT in_stock FROM {name}.idempotence_document");
+    assert_eq!(count(&stock), (1000 - ORDERS).to_string());
+    let found = Location::MySql(Box::new(database)).examine(&|_| {}).unwrap().unwrap();
+    assert_eq!(found.audit.expected, 1000 - i64::try_from(ORDERS).unwrap(), "{}", found.audit.sentence());
+}
