@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::Read,
+    io::{Read, Write},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
@@ -49,7 +49,12 @@ impl Server {
     pub fn start() -> Option<Self> {
         let Some(program) = find(&["mariadbd", "mysqld"]) else {
             assert!(std::env::var_os(REQUIRE).is_none(), "{REQUIRE} is set, but there is neither mariadbd nor mysqld");
-            eprintln!("SKIPPED: no mariadbd or mysqld in PATH or /usr/sbin; on Debian: apt-get install mariadb-server");
+            // The test runner captures what `eprintln` prints.
+            let _closed = writeln!(
+                std::io::stderr(),
+                "SKIPPED the tests on MySQL: no mariadbd or mysqld in PATH or /usr/sbin; on Debian: apt-get install \
+                 mariadb-server"
+            );
             return None;
         };
         let folder = tempfile::Builder::new().prefix("mysql").tempdir().unwrap();
@@ -199,10 +204,10 @@ fn find(names: &[&str]) -> Option<PathBuf> {
 
 /// The server refuses to run as root unless it is asked to.
 fn as_root() -> Option<&'static str> {
-    rustix_is_root().then_some("--user=root")
+    is_root().then_some("--user=root")
 }
 
-fn rustix_is_root() -> bool {
+fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     Path::new("/proc/self").metadata().is_ok_and(|process| process.uid() == 0)
 }
