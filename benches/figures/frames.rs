@@ -358,7 +358,14 @@ impl Chaos {
                 Activity::SupplierOrder => IdempotencyKey::supplier(&origin.order),
             };
             let guard = self.one_of(&[Guard::Ledger, Guard::LastOrder, Guard::Off]);
-            Fact::Order(Commit { key, payload: Payload::from("1 x 123456".to_owned()), receipt, guard, origin })
+            Fact::Order(Commit {
+                key,
+                payload: Payload::from("1 x 123456".to_owned()),
+                receipt,
+                shipment: None,
+                guard,
+                origin,
+            })
         } else {
             Fact::Attempt(AttemptEvent { origin, phase: self.phase() })
         };

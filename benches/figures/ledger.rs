@@ -4,7 +4,9 @@ use std::{fs, ops::Range, path::Path};
 
 use idempotence::{
     clock::now,
-    domain::{Activity, Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW, SupplierOrder},
+    domain::{
+        Activity, Attempt, Delivery, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW, SupplierOrder,
+    },
     store::{
         AttemptEvent, CommitOutcome, CommitRequest, Document, Engine, Note, Phase, Publication, Request,
         STARTING_DOCUMENT, storage::Disk,
@@ -46,7 +48,12 @@ fn requests(number: usize) -> Vec<Request> {
     let product = ProductId::new("123456").unwrap();
     let effects = [
         Effect::Order(Order { id: order.clone(), product: product.clone(), quantity: 1 }),
-        Effect::Supplier(SupplierOrder { order: order.clone(), product, quantity: 1000 }),
+        Effect::Supplier(SupplierOrder {
+            order: order.clone(),
+            product,
+            quantity: 1000,
+            delivery: Delivery::Immediate,
+        }),
     ];
     let activities = [Activity::UpdateInventory, Activity::SupplierOrder];
     let mut requests = Vec::new();

@@ -6,8 +6,8 @@ use std::collections::{HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Activity, Effect, Guard, IdempotencyKey, LedgerEntry, MAX_QUANTITY, Origin, Payload, ProductId, Receipt, Rejection,
-    Stock,
+    Activity, Delivery, Effect, Guard, IdempotencyKey, LedgerEntry, MAX_QUANTITY, Origin, Payload, ProductId, Receipt,
+    Rejection, ShipmentId, Stock, SupplierOrder,
 };
 
 /// Default of [`InventoryRules::max_ended`].
@@ -38,6 +38,8 @@ pub struct Change {
     pub payload: Payload,
     /// Its result.
     pub receipt: Receipt,
+    /// The shipment that it credits; `None` if no supplier shipped units for it.
+    pub shipment: Option<ShipmentId>,
 }
 
 /// What to do with an effect.
@@ -54,6 +56,8 @@ pub enum Decision {
     },
     /// The `last-order` guard takes the order for a repetition, because it is the last one. Nothing changes.
     Skip(Receipt),
+    /// A supplier must ship the units first. Nothing changes.
+    Ship,
 }
 
 /// Why an effect is refused permanently.
@@ -142,12 +146,19 @@ impl Inventory {
             Guard::Off => {}
         }
         let delta = self.validate(effect, guard).map_err(Refusal::Rejected)?;
+        let shipment = match effect {
+            Effect::Supplier(SupplierOrder { delivery: Delivery::NotShipped, .. }) if delta != 0 => {
+                return Ok(Decision::Ship);
+            }
+            Effect::Supplier(SupplierOrder { delivery: Delivery::Shipped(shipment), .. }) => Some(shipment.clone()),
+            Effect::Supplier(_) | Effect::Order(_) => None,
+        };
         // Only a document from another program can bring the stock so close to the lowest number.
         let quantity = effect.quantity();
         let too_little = Rejection::InsufficientStock { quantity, stock: self.stock };
         let stock = self.stock.checked_add(delta).ok_or(Refusal::Rejected(too_little))?;
         let receipt = Receipt { delta, stock };
-        Ok(Decision::Apply(Change { key: effect.key(), payload: effect.payload(), receipt }))
+        Ok(Decision::Apply(Change { key: effect.key(), payload: effect.payload(), receipt, shipment }))
     }
 
     /// Returns the change of the stock if the rules allow the effect.
@@ -166,6 +177,8 @@ impl Inventory {
                 Err(Rejection::InsufficientStock { quantity, stock: self.stock })
             }
             Effect::Order(_) => Ok(-quantity),
+            // The units are on their way and paid for.
+            Effect::Supplier(SupplierOrder { delivery: Delivery::Shipped(_), .. }) => Ok(quantity),
             Effect::Supplier(_) if self.stock < self.rules.reorder_below => Ok(quantity),
             Effect::Supplier(_) => Ok(0),
         }
@@ -349,7 +362,12 @@ mod tests {
     }
 
     fn supplier(id: &str) -> Effect {
-        Effect::Supplier(SupplierOrder { order: OrderId::new(id).unwrap(), product: product(), quantity: 1000 })
+        Effect::Supplier(SupplierOrder {
+            order: OrderId::new(id).unwrap(),
+            product: product(),
+            quantity: 1000,
+            delivery: Delivery::Immediate,
+        })
     }
 
     fn origin(effect: &Effect, attempt: u32) -> Origin {
@@ -387,6 +405,35 @@ mod tests {
         let again = run(&mut stock, &order("A", 10), Guard::Ledger).unwrap();
         assert_eq!(again, Decision::Replay { receipt: Receipt { delta: -10, stock: 990 }, same_run: true });
         assert_eq!(stock.stock, 980);
+    }
+
+    #[test]
+    fn units_of_a_supplier_are_credited_after_they_were_shipped() {
+        let with = |delivery: Delivery| match supplier("A12") {
+            Effect::Supplier(supplier) => Effect::Supplier(SupplierOrder { delivery, ..supplier }),
+            Effect::Order(_) => unreachable!(),
+        };
+        let (unshipped, shipped) = (with(Delivery::NotShipped), with(Delivery::Shipped("S-1".to_owned().into())));
+        let mut stock = inventory(1000);
+        // Enough units: that is recorded, and nothing is sent.
+        assert!(
+            matches!(run(&mut stock, &unshipped, Guard::Ledger), Ok(Decision::Apply(change)) if change.receipt.delta == 0)
+        );
+        for (guard, then) in [(Guard::Ledger, 1001), (Guard::Off, 2001)] {
+            let mut stock = inventory(1);
+            assert_eq!(run(&mut stock, &unshipped, guard), Ok(Decision::Ship));
+            let Ok(Decision::Apply(change)) = run(&mut stock, &shipped, guard) else { panic!("it was not recorded") };
+            assert_eq!(change.shipment, Some("S-1".to_owned().into()));
+            // The retry does not send again. Without a ledger it credits again what it sends again.
+            let again = run(&mut stock, &unshipped, guard).unwrap();
+            assert!(matches!(again, Decision::Replay { .. }) || guard == Guard::Off, "{again:?}");
+            run(&mut stock, &shipped, guard).unwrap();
+            assert_eq!(stock.stock, then, "{guard}");
+        }
+        // They are paid for, so they are credited although another delivery came first.
+        let mut stock = inventory(1000);
+        run(&mut stock, &shipped, Guard::Ledger).unwrap();
+        assert_eq!(stock.stock, 2000);
     }
 
     #[test]
@@ -469,6 +516,7 @@ mod tests {
                 key: order(id, 10).key(),
                 payload: Payload::from(payload.to_owned()),
                 receipt: Receipt { delta: -10, stock: stock.stock - 10 },
+                shipment: None,
             };
             stock.apply(change, &origin(&order(id, 10), 1));
             match stock.decide(&order(id, 10), Guard::Ledger, "run-1") {

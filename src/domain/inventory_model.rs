@@ -33,7 +33,7 @@ impl InventoryModel {
     /// Applies a decided change. The ledger keeps the first change of a key.
     pub fn apply(&mut self, change: Change, origin: &Origin) {
         self.inventory.apply(&change.receipt, origin);
-        let Change { key, payload, receipt } = change;
+        let Change { key, payload, receipt, .. } = change;
         let entry = LedgerEntry { payload: Some(payload), receipt, run: Some(origin.run.clone()) };
         self.ledger.entry(key).or_insert(entry);
     }

@@ -27,6 +27,7 @@ mod pending;
 mod retry;
 mod run;
 mod sanitize;
+mod supply;
 mod visibility;
 mod workflow_id;
 
@@ -56,5 +57,6 @@ pub use pending::{PendingActivity, PendingState};
 pub use retry::RetryWaits;
 pub use run::Run;
 pub use sanitize::sanitize;
+pub use supply::{Delivery, KeyPolicy, ShipmentId, UnknownKeyPolicy};
 pub use visibility::{has_unsearchable_value, on_task_queue};
 pub use workflow_id::WorkflowId;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Activity, IdempotencyKey, OrderId, Payload, ProductId};
+use super::{Activity, Delivery, IdempotencyKey, OrderId, Payload, ProductId};
 
 /// Units in stock. Signed: without a guard the stock can go below zero, and the screen shows that.
 pub type Stock = i64;
@@ -44,6 +44,9 @@ pub struct SupplierOrder {
     pub product: ProductId,
     /// Number of units to add.
     pub quantity: i64,
+    /// Where the units come from.
+    #[serde(skip)]
+    pub delivery: Delivery,
 }
 
 /// The change of the stock that an activity asks for.
@@ -101,7 +104,7 @@ impl Effect {
         }
     }
 
-    /// What must be the same for a repetition to be the same effect: everything except the key.
+    /// What must be the same for a repetition to be the same effect: everything except the key and the delivery.
     #[must_use]
     pub fn payload(&self) -> Payload {
         Payload::Units { quantity: self.quantity(), product: self.product().clone() }

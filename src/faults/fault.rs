@@ -6,10 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Activity, millis};
 
-/// Point of an activity at which a fault fires.
+/// Point of an activity at which a fault fires, in the order in which an attempt reaches them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Point {
+    /// Before the order is sent to the supplier: nothing is shipped by this attempt.
+    BeforeSend,
+    /// Between the supplier's shipment and its record: the answer is lost.
+    AfterSend,
     /// Before the commit of the effect: nothing is written.
     BeforeCommit,
     /// Between the commit of the effect and its acknowledgement.
@@ -17,13 +21,18 @@ pub enum Point {
 }
 
 impl Point {
-    /// Both points, in order.
-    pub const ALL: [Self; 2] = [Self::BeforeCommit, Self::AfterCommit];
+    /// All points, in order.
+    pub const ALL: [Self; 4] = [Self::BeforeSend, Self::AfterSend, Self::BeforeCommit, Self::AfterCommit];
+
+    /// The points that every attempt has. The others exist only if an order is sent to a supplier.
+    pub const OF_COMMIT: [Self; 2] = [Self::BeforeCommit, Self::AfterCommit];
 
     /// Name in a fault plan.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::BeforeSend => "before-send",
+            Self::AfterSend => "after-send",
             Self::BeforeCommit => "before-commit",
             Self::AfterCommit => "after-commit",
         }

@@ -188,8 +188,8 @@ pub struct PlanError {
     pub expected: &'static str,
 }
 
-const POINTS: &str = "expected before-commit= or after-commit=, with update. or supplier. before it for one activity; or \
-                      only a preset: seed, after-commit-once, crash-after-commit, none";
+const POINTS: &str = "expected before-send=, after-send=, before-commit= or after-commit=, with update. or supplier. before \
+                      it for one activity; or only a preset: seed, after-commit-once, crash-after-commit, none";
 const END: &str = "expected the end of the rule, or ';' and another rule";
 const PERCENT: &str = "expected a whole percentage from 1 to 100 before '%'";
 const FIRST: &str = "expected a number of attempts from 1 before '*'";

@@ -169,9 +169,10 @@ impl Followed {
             let execution = (event.origin.run.clone(), event.origin.activity);
             match event.phase {
                 Phase::Completed { .. } | Phase::Failed { retryable: false, .. } => self.open.remove(&execution),
-                Phase::Started | Phase::Fault { .. } | Phase::Failed { retryable: true, .. } => {
-                    self.open.len() < MAX_OPEN && self.open.insert(execution)
-                }
+                Phase::Started
+                | Phase::Fault { .. }
+                | Phase::Shipped { .. }
+                | Phase::Failed { retryable: true, .. } => self.open.len() < MAX_OPEN && self.open.insert(execution),
             };
         }
     }

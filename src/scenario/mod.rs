@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
-        Activity, Effect, Guard, InvalidId, Order, OrderId, OrderOutcome, ProductId, RetryWaits, SUPPLIER_QUANTITY,
-        Stock, SupplierOrder, millis, sanitize,
+        Activity, Delivery, Effect, Guard, InvalidId, Order, OrderId, OrderOutcome, ProductId, RetryWaits,
+        SUPPLIER_QUANTITY, Stock, SupplierOrder, millis, sanitize,
     },
     faults::{FaultPlan, Seed},
     store::Verdict,
@@ -144,7 +144,12 @@ impl Placing {
         let (order, product) = (self.order.clone(), self.product.clone());
         match activity {
             Activity::UpdateInventory => Effect::Order(Order { id: order, product, quantity: self.quantity }),
-            Activity::SupplierOrder => Effect::Supplier(SupplierOrder { order, product, quantity: SUPPLIER_QUANTITY }),
+            Activity::SupplierOrder => Effect::Supplier(SupplierOrder {
+                order,
+                product,
+                quantity: SUPPLIER_QUANTITY,
+                delivery: Delivery::Immediate,
+            }),
         }
     }
 

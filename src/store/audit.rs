@@ -217,6 +217,7 @@ mod tests {
             key,
             payload: Payload::from(String::new()),
             receipt: Receipt { delta, stock },
+            shipment: None,
             guard: Guard::Off,
             origin,
         };

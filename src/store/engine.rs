@@ -55,7 +55,8 @@ pub enum Publication {
     Later,
 }
 
-/// Result of one request. `None` for a note, which has no receipt.
+/// Result of one request. `None` for a note, which has no receipt, and for a supplier order whose units must be shipped
+/// first.
 pub type Answer = Result<Option<Committed>, StoreError>;
 
 /// The store of one process.
@@ -223,6 +224,7 @@ impl<M: Storage> Engine<M> {
             }
             Ok(Decision::Replay { receipt, same_run }) => Ok(committed(CommitOutcome::Replayed, receipt, same_run)),
             Ok(Decision::Skip(receipt)) => Ok(committed(CommitOutcome::Skipped, receipt, false)),
+            Ok(Decision::Ship) => Ok(Ok(None)),
             Err(refusal) => {
                 let error = StoreError::from(refusal);
                 self.add(Fact::Reject(Refused::new(effect, &error, origin)), lines)?;
@@ -408,8 +410,8 @@ impl<M: Storage> Engine<M> {
 
 /// Returns the fact that records a change.
 pub(super) fn fact_of(effect: &Effect, change: Change, guard: Guard, origin: &Origin) -> Fact {
-    let Change { key, payload, receipt } = change;
-    let commit = Commit { key, payload, receipt, guard, origin: origin.clone() };
+    let Change { key, payload, receipt, shipment } = change;
+    let commit = Commit { key, payload, receipt, shipment, guard, origin: origin.clone() };
     match effect {
         Effect::Order(_) => Fact::Order(commit),
         Effect::Supplier(_) => Fact::Supplier(commit),

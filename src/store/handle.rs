@@ -81,6 +81,10 @@ impl Store for StoreHandle {
         async move { answer.await?.ok_or(StoreError::Stopped) }.boxed()
     }
 
+    fn commit_if_delivered(&self, request: CommitRequest) -> BoxFuture<'static, Result<Option<Committed>, StoreError>> {
+        self.ask(Request::Commit(request))
+    }
+
     fn note(&self, note: Note) -> BoxFuture<'static, Result<(), StoreError>> {
         let answer = self.ask(Request::Note(note));
         async move { answer.await.map(drop) }.boxed()

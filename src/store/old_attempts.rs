@@ -128,6 +128,6 @@ const fn ends_order(event: &AttemptEvent) -> bool {
     match event.phase {
         Phase::Completed { .. } => matches!(event.origin.activity, Activity::SupplierOrder),
         Phase::Failed { retryable, .. } => !retryable,
-        Phase::Started | Phase::Fault { .. } => false,
+        Phase::Started | Phase::Fault { .. } | Phase::Shipped { .. } => false,
     }
 }

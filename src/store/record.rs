@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::{
         Effect, Guard, IdempotencyKey, Inventory, LedgerEntry, OrderOutcome, Origin, Payload, ProductId, Receipt,
-        Stock, UnixMillis,
+        ShipmentId, Stock, UnixMillis,
     },
     faults::{Action, Point},
 };
@@ -101,6 +101,9 @@ pub struct Commit {
     /// Its result.
     #[serde(flatten)]
     pub receipt: Receipt,
+    /// The shipment that it credits; `None` if no supplier shipped units for it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub shipment: Option<ShipmentId>,
     /// The guard of its order.
     pub guard: Guard,
     /// The attempt that made it.
@@ -187,6 +190,13 @@ pub enum Phase {
         point: Point,
         /// Its action.
         action: Action,
+    },
+    /// A supplier has shipped units for it. They are credited by its commit, which follows.
+    Shipped {
+        /// The supplier's id of the shipment.
+        shipment: ShipmentId,
+        /// Whether the supplier had shipped them before, and only repeated its answer.
+        replayed: bool,
     },
     /// It completed.
     Completed {
@@ -315,6 +325,7 @@ mod tests {
             key: IdempotencyKey::order(&origin().order),
             payload: "999 x 123456".parse().unwrap(),
             receipt: Receipt { delta: -999, stock: 1 },
+            shipment: None,
             guard: Guard::Ledger,
             origin: origin(),
         });

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Activity, Attempt, Effect, Guard, IdempotencyKey, Order, OrderId, OrderOutcome, Origin, ProductId,
+        Activity, Attempt, Delivery, Effect, Guard, IdempotencyKey, Order, OrderId, OrderOutcome, Origin, ProductId,
         SupplierOrder, WorkflowId,
     },
     faults::{Action, Draw, FaultPlan, Point, Seed},
@@ -96,7 +96,14 @@ impl InventoryActivities {
             Err(invalid) => return Err(self.refuse(&ctx, Activity::SupplierOrder, invalid).await),
         };
         let order = execution.origin.order.clone();
-        execution.run(Effect::Supplier(SupplierOrder { order, product, quantity: input.quantity })).await
+        execution
+            .run(Effect::Supplier(SupplierOrder {
+                order,
+                product,
+                quantity: input.quantity,
+                delivery: Delivery::Immediate,
+            }))
+            .await
     }
 
     /// Records in the journal that the workflow rejected its input as an invalid order.

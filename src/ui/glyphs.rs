@@ -116,7 +116,8 @@ pub fn of_attempt(seen: &AttemptView<'_>) -> Mark {
         AttemptState::Done => DONE,
         AttemptState::Hanging => HANGING,
         AttemptState::TimedOut => TIMED_OUT,
-        AttemptState::Crashed(Point::BeforeCommit) => CRASHED_BEFORE,
+        AttemptState::Crashed(Point::BeforeSend | Point::BeforeCommit) => CRASHED_BEFORE,
+        AttemptState::Crashed(Point::AfterSend) => Mark { word: "worker died, sent", ..CRASHED_BEFORE },
         AttemptState::Crashed(Point::AfterCommit) if repeats => {
             Mark { word: "worker died after the replay", ..CRASHED_AFTER }
         }

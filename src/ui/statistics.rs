@@ -31,7 +31,11 @@ pub fn lines(app: &App, width: usize) -> Vec<Line<'static>> {
     lines.push(heading("faults injected vs. planned (orders sent from here)"));
     for activity in Activity::ALL {
         for point in Point::ALL {
-            lines.push(rate(activity, point, &statistics.rates[activity as usize][point as usize], width));
+            let found = &statistics.rates[activity as usize][point as usize];
+            // Without a supplier, no attempt reaches the points of sending.
+            if Point::OF_COMMIT.contains(&point) || found.reached > 0 {
+                lines.push(rate(activity, point, found, width));
+            }
         }
     }
     lines.push(Line::raw(""));

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::simulated::Simulated;
 use idempotence::{
     domain::{
-        Attempt, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW, Stock, SupplierOrder, UnixMillis,
+        Attempt, Delivery, Effect, Guard, Order, OrderId, Origin, ProductId, REORDER_BELOW, Stock, SupplierOrder,
+        UnixMillis,
     },
     store::{
         Audit, CommitOutcome, CommitRequest, Committed, Document, Engine, Publication, Record, Request, StoreError,
@@ -39,7 +40,12 @@ pub fn order_for(id: &str, product: &str, quantity: i64) -> Effect {
 
 pub fn supplier(id: &str, quantity: i64) -> Effect {
     let product = ProductId::new("123456").unwrap();
-    Effect::Supplier(SupplierOrder { order: OrderId::new(id).unwrap(), product, quantity })
+    Effect::Supplier(SupplierOrder {
+        order: OrderId::new(id).unwrap(),
+        product,
+        quantity,
+        delivery: Delivery::Immediate,
+    })
 }
 
 pub fn origin(effect: &Effect, run: &str, attempt: u32) -> Origin {

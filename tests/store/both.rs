@@ -4,10 +4,10 @@ use std::thread;
 
 use futures::{executor::block_on, future::join_all};
 use idempotence::{
-    domain::{Effect, Guard, Origin},
+    domain::{Delivery, Effect, Guard, Origin, SupplierOrder},
     store::{
-        AttemptEvent, CommitOutcome, CommitRequest, Committed, Follower, Location, Note, Phase, Store, StoreError,
-        StoreHandle, Verdict,
+        AttemptEvent, CommitOutcome, CommitRequest, Committed, Fact, Follower, Location, Note, Phase, Store,
+        StoreError, StoreHandle, Verdict,
     },
 };
 
@@ -141,6 +141,38 @@ fn d8_a_supplier_credit_is_given_once_though_the_stock_is_still_low() {
         assert_eq!(outcome(&store, supplier("A", 1)), CommitOutcome::Replayed);
         drop(store);
         assert_right(location, 1);
+    });
+}
+
+#[test]
+fn units_that_a_supplier_ships_are_credited_once_after_the_shipment() {
+    on_both(1, "000", |location| {
+        let store = open(location);
+        let with = |delivery: Delivery| match supplier("A", 1000) {
+            Effect::Supplier(order) => Effect::Supplier(SupplierOrder { delivery, ..order }),
+            Effect::Order(_) => unreachable!(),
+        };
+        let ask = || {
+            let request = request(with(Delivery::NotShipped), Guard::Ledger, "run-A");
+            block_on(store.commit_if_delivered(request)).unwrap().map(|committed| committed.outcome)
+        };
+        let shipped = with(Delivery::Shipped("S-1".to_owned().into()));
+        assert_eq!((ask(), ask()), (None, None));
+        assert_eq!(outcome(&store, shipped.clone()), CommitOutcome::Applied);
+        assert_eq!((ask(), outcome(&store, shipped)), (Some(CommitOutcome::Replayed), CommitOutcome::Replayed));
+        drop(store);
+        // The one line with the shipment survives a restart.
+        let news = Follower::new(location).read_some().unwrap().0;
+        let shipments: Vec<_> = news
+            .records
+            .iter()
+            .filter_map(|record| match &record.fact {
+                Fact::Supplier(commit) => Some((commit.receipt.delta, commit.shipment.clone())),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(shipments, [(1000, Some("S-1".to_owned().into()))]);
+        assert_right(location, 1001);
     });
 }
 

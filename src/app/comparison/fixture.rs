@@ -6,8 +6,8 @@ use crate::{
         testing::fixture::{SUPPLIER, Scene, T0, UPDATE},
     },
     domain::{
-        Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, Inventory, InventoryModel, Order, OrderId,
-        OrderOutcome, Origin, ProductId, REORDER_BELOW, RunEnd, SUPPLIER_QUANTITY, SupplierOrder, UnixMillis,
+        Activity, Attempt, Decision, Delivery, Effect, Guard, IdempotencyKey, Inventory, InventoryModel, Order,
+        OrderId, OrderOutcome, Origin, ProductId, REORDER_BELOW, RunEnd, SUPPLIER_QUANTITY, SupplierOrder, UnixMillis,
         WorkflowId,
     },
     faults::{Action, Point},
@@ -104,9 +104,17 @@ impl Play {
             Decision::Apply(change) => change,
             Decision::Replay { .. } => return CommitOutcome::Replayed,
             Decision::Skip(_) => return CommitOutcome::Skipped,
+            Decision::Ship => unreachable!("the units need no shipment"),
         };
         inventory.apply(change.clone(), &origin);
-        let commit = Commit { key: change.key, payload: change.payload, receipt: change.receipt, guard, origin };
+        let commit = Commit {
+            key: change.key,
+            payload: change.payload,
+            receipt: change.receipt,
+            shipment: change.shipment,
+            guard,
+            origin,
+        };
         self.write(guard, if activity == SUPPLIER { Fact::Supplier(commit) } else { Fact::Order(commit) });
         CommitOutcome::Applied
     }
@@ -116,9 +124,12 @@ impl Play {
         let quantity = if order == A12 { self.terms.quantity() } else { Comparison::OTHER_QUANTITY };
         match activity {
             Activity::UpdateInventory => Effect::Order(Order { id, product: product(), quantity }),
-            Activity::SupplierOrder => {
-                Effect::Supplier(SupplierOrder { order: id, product: product(), quantity: SUPPLIER_QUANTITY })
-            }
+            Activity::SupplierOrder => Effect::Supplier(SupplierOrder {
+                order: id,
+                product: product(),
+                quantity: SUPPLIER_QUANTITY,
+                delivery: Delivery::Immediate,
+            }),
         }
     }
 

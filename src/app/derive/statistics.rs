@@ -83,6 +83,8 @@ fn struck(facts: &AttemptFacts, point: Point) -> bool {
 fn reached(facts: &AttemptFacts, point: Point) -> bool {
     let over = facts.end.is_some() || !facts.strikes.is_empty();
     match point {
+        Point::BeforeSend => facts.shipped.is_some() || struck(facts, point),
+        Point::AfterSend => facts.shipped.is_some(),
         Point::BeforeCommit => over || facts.committed.is_some(),
         Point::AfterCommit => {
             let succeeded = matches!(facts.end, Some(crate::app::AttemptEnd::Succeeded { .. }));
@@ -105,7 +107,7 @@ mod tests {
         let statistics = Statistics::of(&scene.app);
         assert_eq!(statistics.attempts[UPDATE as usize], [0, 0, 1, 0, 0, 0]);
         assert_eq!(statistics.attempts[SUPPLIER as usize], [1, 0, 0, 0, 0, 0]);
-        let [before, after] = statistics.rates[UPDATE as usize];
+        let [.., before, after] = statistics.rates[UPDATE as usize];
         assert_eq!((before.reached, before.struck, after.reached, after.struck), (3, 1, 2, 1));
         assert!((before.planned().unwrap() - 0.34).abs() < 1e-9 && (after.planned().unwrap() - 0.34).abs() < 1e-9);
         assert_eq!(after.observed(), Some(0.5));
@@ -126,7 +128,7 @@ mod tests {
         scene.phase(UPDATE, 2, crate::store::Phase::Fault { point: Point::BeforeCommit, action: delay });
         scene.commit(UPDATE, 2, -999);
         scene.done(UPDATE, 2, crate::store::CommitOutcome::Applied);
-        let [before, after] = Statistics::of(&scene.app).rates[UPDATE as usize];
+        let [.., before, after] = Statistics::of(&scene.app).rates[UPDATE as usize];
         assert_eq!((before.reached, before.struck, after.reached, after.struck), (2, 2, 1, 0));
     }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{self, FailureCause, FailureReport, ItemEnd, PendingActivity, Stock, TimeoutKind, UnixMillis},
+    domain::{self, FailureCause, FailureReport, ItemEnd, PendingActivity, ShipmentId, Stock, TimeoutKind, UnixMillis},
     faults::{Action, Point},
     store::CommitOutcome,
 };
@@ -20,6 +20,17 @@ pub struct Strike {
     pub point: Point,
     /// The injected action.
     pub action: Action,
+}
+
+/// The supplier's answer to the order that an attempt sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shipped {
+    /// The time at which the answer was recorded.
+    pub at: UnixMillis,
+    /// The shipment.
+    pub shipment: ShipmentId,
+    /// Whether an earlier request had caused it.
+    pub replayed: bool,
 }
 
 /// The effect that this attempt committed.
@@ -129,6 +140,8 @@ pub struct AttemptFacts {
     pub started: Option<UnixMillis>,
     /// The planned faults that were injected.
     pub strikes: Vec<Strike>,
+    /// The supplier's answer to the order that it sent.
+    pub shipped: Option<Box<Shipped>>,
     /// The effect that it committed.
     pub committed: Option<Committed>,
     /// How and when the attempt ended.
@@ -178,6 +191,7 @@ impl AttemptFacts {
             round,
             started: None,
             strikes: Vec::new(),
+            shipped: None,
             committed: None,
             end: None,
             orphaned: None,
@@ -307,7 +321,11 @@ impl AttemptFacts {
 
     /// The last point that it passed. The journal records every commit.
     const fn reached(&self) -> Point {
-        if self.committed.is_some() { Point::AfterCommit } else { Point::BeforeCommit }
+        match (&self.committed, &self.shipped) {
+            (Some(_), _) => Point::AfterCommit,
+            (None, Some(_)) => Point::AfterSend,
+            (None, None) => Point::BeforeCommit,
+        }
     }
 
     /// Its start: from the journal, else from the server.

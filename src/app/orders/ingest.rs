@@ -11,7 +11,7 @@ use crate::{
 
 use super::{
     Dropped, Left, Orders,
-    attempt::{AttemptEnd, Committed, Failure, Strike},
+    attempt::{AttemptEnd, Committed, Failure, Shipped, Strike},
     description::{Description, FailingTask},
     execution::{OrderDetails, RejectionReason},
 };
@@ -166,6 +166,10 @@ fn on_attempt(orders: &mut Orders, record: &Record, event: &AttemptEvent) {
             }
             Phase::Fault { point, action } => {
                 attempts.record(number, |facts| facts.strike(Strike { at, point: *point, action: *action }));
+            }
+            Phase::Shipped { shipment, replayed } => {
+                let shipped = Shipped { at, shipment: shipment.clone(), replayed: *replayed };
+                attempts.record(number, |facts| facts.shipped = Some(Box::new(shipped)));
             }
             Phase::Completed { outcome } => {
                 let outcome = *outcome;

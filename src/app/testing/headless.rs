@@ -9,8 +9,8 @@ use crate::{
         Worker, WorkerExit, parse_script,
     },
     domain::{
-        Activity, Attempt, Decision, Effect, Inventory, InventoryModel, Order, Origin, ProductId, REORDER_BELOW,
-        Refusal, RunEnd, SUPPLIER_QUANTITY, SupplierOrder, UnixMillis, millis,
+        Activity, Attempt, Decision, Delivery, Effect, Inventory, InventoryModel, Order, Origin, ProductId,
+        REORDER_BELOW, Refusal, RunEnd, SUPPLIER_QUANTITY, SupplierOrder, UnixMillis, millis,
     },
     faults::{Action, Draw, Point},
     recording::{Recorded, Recorder},
@@ -299,6 +299,7 @@ impl World {
         let outcome = match point {
             Point::BeforeCommit => self.commit(open).unwrap(),
             Point::AfterCommit => CommitOutcome::Applied,
+            Point::BeforeSend | Point::AfterSend => unreachable!("nothing is sent to a supplier"),
         };
         self.note(open, Phase::Completed { outcome });
     }
@@ -307,7 +308,12 @@ impl World {
         let StartOrder { order, product, quantity, guard, .. } = open.start.clone();
         let effect = match open.activity {
             Activity::UpdateInventory => Effect::Order(Order { id: order, product, quantity }),
-            Activity::SupplierOrder => Effect::Supplier(SupplierOrder { order, product, quantity: SUPPLIER_QUANTITY }),
+            Activity::SupplierOrder => Effect::Supplier(SupplierOrder {
+                order,
+                product,
+                quantity: SUPPLIER_QUANTITY,
+                delivery: Delivery::Immediate,
+            }),
         };
         let decided =
             self.inventory.decide(&effect, guard, &open.run).map_err(|refusal: Refusal| StoreError::from(refusal));
@@ -317,6 +323,7 @@ impl World {
                 self.own = same_run;
                 return Ok(CommitOutcome::Replayed);
             }
+            Decision::Ship => unreachable!("the units need no shipment"),
             Decision::Skip(_) => {
                 self.own = false;
                 return Ok(CommitOutcome::Skipped);
@@ -325,7 +332,14 @@ impl World {
         self.own = true;
         let origin = origin(open);
         self.inventory.apply(change.clone(), &origin);
-        let commit = Commit { key: change.key, payload: change.payload, receipt: change.receipt, guard, origin };
+        let commit = Commit {
+            key: change.key,
+            payload: change.payload,
+            receipt: change.receipt,
+            shipment: change.shipment,
+            guard,
+            origin,
+        };
         self.write(match open.activity {
             Activity::UpdateInventory => Fact::Order(commit),
             Activity::SupplierOrder => Fact::Supplier(commit),

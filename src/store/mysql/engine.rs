@@ -309,6 +309,7 @@ impl MySqlEngine {
             }
             Ok(Decision::Replay { receipt, same_run }) => committed(CommitOutcome::Replayed, receipt, same_run),
             Ok(Decision::Skip(receipt)) => committed(CommitOutcome::Skipped, receipt, false),
+            Ok(Decision::Ship) => Ok(Ok(None)),
             Err(refusal) => {
                 let error = StoreError::from(refusal);
                 self.add(Fact::Reject(Refused::new(effect, &error, origin)), additions)?;

@@ -426,6 +426,8 @@ fn effect(seen: &AttemptView<'_>, look: Appearance) -> Option<String> {
 fn planned(seen: &AttemptView<'_>) -> Option<String> {
     let facts = seen.facts?;
     let point = |point: Point| match point {
+        Point::BeforeSend => "before send",
+        Point::AfterSend => "after send",
         Point::BeforeCommit => "before commit",
         Point::AfterCommit => "after commit",
     };

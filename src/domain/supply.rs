@@ -1,0 +1,132 @@
+//! Supplier orders that another company fulfils: how a repetition is recognised there, and whether units were shipped.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::sanitize;
+
+/// How a supplier recognises an order that an activity repeats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyPolicy {
+    /// The idempotency key is sent with the order, as `Idempotency-Key`.
+    #[default]
+    Header,
+    /// The activity asks for shipments of the order before it sends it. Two attempts at the same time both find none.
+    Lookup,
+    /// Not at all: every attempt that sends the order ships units.
+    None,
+}
+
+impl KeyPolicy {
+    /// All policies, the safest first.
+    pub const ALL: [Self; 3] = [Self::Header, Self::Lookup, Self::None];
+
+    /// The name in settings, scenario files and `--json`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Lookup => "lookup",
+            Self::None => "none",
+        }
+    }
+
+    /// A short description for users.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Header => "the key travels with the order",
+            Self::Lookup => "asks before it sends",
+            Self::None => "each retry ships again",
+        }
+    }
+}
+
+impl fmt::Display for KeyPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A text that is not the name of a key policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownKeyPolicy(String);
+
+impl fmt::Display for UnknownKeyPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown key policy '{}'; use header, lookup or none", self.0)
+    }
+}
+
+impl std::error::Error for UnknownKeyPolicy {}
+
+impl FromStr for KeyPolicy {
+    type Err = UnknownKeyPolicy;
+
+    fn from_str(text: &str) -> Result<Self, UnknownKeyPolicy> {
+        let known = Self::ALL.into_iter().find(|policy| policy.name() == text);
+        known.ok_or_else(|| UnknownKeyPolicy(sanitize(text, 40)))
+    }
+}
+
+/// Maximum length of a shipment's id, in characters.
+const MAX_SHIPMENT_CHARS: usize = 64;
+
+/// A supplier's id for a shipment. Sanitized, because it comes from another program.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct ShipmentId(String);
+
+impl ShipmentId {
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for ShipmentId {
+    fn from(text: String) -> Self {
+        Self(sanitize(&text, MAX_SHIPMENT_CHARS))
+    }
+}
+
+impl From<ShipmentId> for String {
+    fn from(id: ShipmentId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for ShipmentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Where the units of a supplier order come from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Delivery {
+    /// They are credited as soon as they are ordered, as in the original demo.
+    #[default]
+    Immediate,
+    /// A supplier has to ship them first.
+    NotShipped,
+    /// A supplier has shipped them, so they are credited whatever the stock is by now.
+    Shipped(ShipmentId),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_read_by_its_name() {
+        for policy in KeyPolicy::ALL {
+            assert_eq!(policy.name().parse(), Ok(policy));
+        }
+        let unknown = "headers\u{1b}".parse::<KeyPolicy>().unwrap_err().to_string();
+        assert!(unknown.starts_with("unknown key policy 'headers") && !unknown.contains('\u{1b}'), "{unknown}");
+    }
+}
