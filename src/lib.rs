@@ -21,7 +21,7 @@
 //! | [`recording`] | the core's messages, recorded and played back |
 //! | [`cli`], [`commands`] | the command line, and one file per command |
 //!
-//! The other files are helpers that several modules share, for example [`clock`], [`listen`] and [`source_text`].
+//! The other files are helpers that several modules share, for example [`clock`], `connections`, [`listen`] and [`source_text`].
 //!
 //! # Where to look
 //!
@@ -60,6 +60,7 @@ pub mod clock;
 pub mod codec_server;
 pub mod commands;
 pub mod config;
+mod connections;
 pub mod domain;
 pub mod encryption;
 mod error_text;

@@ -11,8 +11,8 @@ use std::{
 
 use axum::{
     Router,
-    body::{Bytes, HttpBody as _},
-    extract::{DefaultBodyLimit, FromRequest as _, Request, State},
+    body::Bytes,
+    extract::{DefaultBodyLimit, Request, State},
     http::{
         HeaderValue, Method, StatusCode,
         header::{ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, ORIGIN, WWW_AUTHENTICATE},
@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 use tower_http::cors::{AllowHeaders, CorsLayer};
 
 use crate::{
+    connections::{BodyError, read_body},
     domain::sanitize,
     temporal::{Codec, CodecDirection, CodecJsonError, codec_json},
 };
@@ -133,27 +134,17 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST, OPTIONS"));
         return response;
     }
-    let response = match body(request).await {
+    let response = match read_body(request, MAX_BODY_BYTES).await {
         Ok(body) => converted(&shared, direction, body).await,
-        Err(refusal) => refusal,
+        Err(BodyError::TooLarge) => {
+            refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 4 MiB; send fewer payloads at once")
+        }
+        Err(BodyError::Incomplete) => refuse(StatusCode::BAD_REQUEST, "the body is incomplete; send it again"),
     };
     if !response.status().is_success() {
         tracing::info!(?direction, status = response.status().as_u16(), "the codec server refused a request");
     }
     response
-}
-
-/// Reads the body. A body whose declared length is more than 4 MiB is not read at all.
-async fn body(request: Request) -> Result<Bytes, Response> {
-    let too_large =
-        || refuse(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than 4 MiB; send fewer payloads at once");
-    if request.body().size_hint().lower() > MAX_BODY_BYTES as u64 {
-        return Err(too_large());
-    }
-    Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-        status => refuse(status, "the body is incomplete; send it again"),
-    })
 }
 
 /// Converts a body on a blocking thread, because a large body would block the threads that serve connections.

@@ -3,32 +3,30 @@
 //! | file | role |
 //! | --- | --- |
 //! | `options` | listen address, allowed pages and token |
-//! | `connection` | connection limit and idle timeout |
 //! | `http` | requests and responses |
 //!
 //! A client of this server can read every payload. Therefore it listens only on loopback addresses unless it has a
 //! token, answers only pages from allowed origins, and writes no part of a payload to its log or its errors. It serves
 //! plain HTTP; clients on other machines need a TLS proxy in front of it.
 
-mod connection;
 mod http;
 mod options;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    future::{Future, IntoFuture as _},
-    io,
-    net::SocketAddr,
-    time::Duration,
+use std::{future::Future, io, net::SocketAddr, time::Duration};
+
+use tokio::net::TcpListener;
+
+use crate::{
+    connections::{self, Limits},
+    temporal::Codec,
 };
 
-use tokio::{net::TcpListener, sync::oneshot};
-
-use crate::temporal::Codec;
-
-use self::connection::Connections;
 pub use self::options::{CodecServerOptions, OptionsError, resolve_listen};
+
+/// Maximum number of concurrent connections. A browser opens six.
+const MAX_CONNECTIONS: usize = 64;
 
 /// Maximum time between two responses on a connection before it is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -96,21 +94,6 @@ async fn serve_with(
     if !options.allows(address) {
         return Err(CodecServerError::TokenRequired { address });
     }
-    let (stopping, stop_began) = oneshot::channel();
-    let stop = async move {
-        stop.await;
-        // The receiver has been dropped if the server stopped by itself.
-        let _ = stopping.send(());
-    };
-    let stop_timeout = async {
-        if stop_began.await.is_err() {
-            std::future::pending::<()>().await;
-        }
-        tokio::time::sleep(STOP_TIMEOUT).await;
-    };
-    let serving = axum::serve(Connections::new(listener, idle_timeout), http::router(options, codec));
-    tokio::select! {
-        ended = serving.with_graceful_shutdown(stop).into_future() => ended.map_err(CodecServerError::Stopped),
-        () = stop_timeout => Ok(()),
-    }
+    let limits = Limits { connections: MAX_CONNECTIONS, idle_timeout, stop_timeout: STOP_TIMEOUT };
+    connections::serve(listener, http::router(options, codec), limits, stop).await.map_err(CodecServerError::Stopped)
 }

@@ -17,13 +17,13 @@ use tokio::{
 };
 
 use super::*;
-use crate::encryption::{Key, KeyRing, sample_key};
+use crate::{
+    connections::testing::{self, Reply, TEST_TIMEOUT},
+    encryption::{Key, KeyRing, sample_key},
+};
 
 const PAGE: &str = "http://localhost:8233";
 const PLAIN: &str = r#"{"payloads":[{"metadata":{"encoding":"anNvbi9wbGFpbg=="},"data":"InNlY3JldCI="}]}"#;
-
-/// Long enough for a busy machine, and short enough to detect a hang.
-const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 struct Server {
     address: SocketAddr,
@@ -54,23 +54,9 @@ async fn start(token: Option<&str>, idle_timeout: Duration) -> Server {
     Server { address, stop: Some(stop), task }
 }
 
-/// A response: its status, the header in lower case, and the body.
-#[derive(Debug)]
-struct Reply {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-impl Reply {
-    fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
-    }
-
-    fn error(&self) -> String {
-        let body: Value = serde_json::from_str(&self.body).unwrap();
-        body["error"].as_str().unwrap().to_owned()
-    }
+fn error(reply: &Reply) -> String {
+    let body: Value = serde_json::from_str(&reply.body).unwrap();
+    body["error"].as_str().unwrap().to_owned()
 }
 
 impl Server {
@@ -78,23 +64,12 @@ impl Server {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// Sends these bytes and reads until the server closes the connection.
     async fn send(&self, text: &str) -> Reply {
-        let mut stream = self.connect().await;
-        stream.write_all(text.as_bytes()).await.unwrap();
-        let mut read = Vec::new();
-        timeout(TEST_TIMEOUT, stream.read_to_end(&mut read)).await.unwrap().unwrap();
-        let read = String::from_utf8(read).unwrap();
-        let (head, body) = read.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Reply { status, head: head.to_lowercase(), body: body.to_owned() }
+        testing::send(self.address, text.as_bytes()).await
     }
 
     async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
-        let length = body.len();
-        let headers: String = headers.iter().map(|(name, value)| [name, ": ", value, "\r\n"].concat()).collect();
-        let head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n");
-        self.send(&format!("{head}{headers}\r\n{body}")).await
+        testing::ask(self.address, method, path, headers, body).await
     }
 
     async fn post(&self, path: &str, body: &str) -> Reply {
@@ -130,14 +105,14 @@ async fn an_invalid_request_is_refused_with_a_message_without_content() {
     assert_eq!((get.status, get.header("allow")), (405, Some("post, options")));
     let download = server.post("/default/download?preserveStorageRefs=true", PLAIN).await;
     assert_eq!(download.status, 400);
-    assert!(download.error().contains("no external storage"), "{download:?}");
+    assert!(error(&download).contains("no external storage"), "{download:?}");
     for (path, status) in [("/", 404), ("/decoder", 404), ("/decode/", 404), ("/decode/x", 404), ("/x/decode", 400)] {
         assert_eq!(server.post(path, "secret").await.status, status, "{path}");
     }
     for body in ["", "secret", "{\"payloads\":[{\"data\":\"secret!\"}]}", "{\"secret\":1}"] {
         let refused = server.post("/decode", body).await;
         assert_eq!(refused.status, 400, "{body}");
-        assert!(!refused.body.contains("secret") && refused.error().contains("send"), "{refused:?}");
+        assert!(!refused.body.contains("secret") && error(&refused).contains("send"), "{refused:?}");
     }
     server.end().await;
 }
@@ -153,7 +128,7 @@ async fn a_missing_key_is_named_and_nothing_is_decoded() {
     let both = json!({ "payloads": [plain["payloads"][0], sealed["payloads"][0]] });
     let refused = server.post("/decode", &both.to_string()).await;
     assert_eq!(refused.status, 400);
-    assert!(refused.error().starts_with("payload 2: ") && refused.error().contains("\"other\""), "{refused:?}");
+    assert!(error(&refused).starts_with("payload 2: ") && error(&refused).contains("\"other\""), "{refused:?}");
     assert!(!refused.body.contains("InNlY3JldCI=") && !refused.body.contains("secret"), "{refused:?}");
     server.end().await;
 }
@@ -164,7 +139,7 @@ async fn a_body_of_more_than_4_mib_is_refused_before_it_is_read() {
     let head = "POST /decode HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
     let declared = server.send(&format!("{head}content-length: {}\r\n\r\n", http::MAX_BODY_BYTES + 1)).await;
     assert_eq!(declared.status, 413);
-    assert!(declared.error().contains("4 MiB"), "{declared:?}");
+    assert!(error(&declared).contains("4 MiB"), "{declared:?}");
     // A chunked body does not declare its length. This chunk ends one byte over the limit.
     let part = http::MAX_BODY_BYTES + 1;
     let chunked =
@@ -202,7 +177,7 @@ async fn only_allowed_pages_may_use_the_server() {
         for method in ["POST", "OPTIONS"] {
             let refused = server.ask(method, "/decode", &[("origin", origin), token], PLAIN).await;
             assert_eq!((refused.status, refused.header("access-control-allow-origin")), (403, None), "{origin}");
-            assert!(refused.error().contains(&format!("--ui-origin {origin}")), "{refused:?}");
+            assert!(error(&refused).contains(&format!("--ui-origin {origin}")), "{refused:?}");
         }
     }
     let two = [("origin", PAGE), ("origin", "http://evil.example"), token];

@@ -13,6 +13,7 @@ use crate::graph::{Graph, Use};
 /// The top-level modules, each with the modules that it may use. They must be above it, so the list cannot contain a
 /// cycle.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("connections", &[]),
     ("files", &[]),
     ("folder_sync", &[]),
     ("listen", &[]),
@@ -40,7 +41,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["app", "encryption", "error_text", "files", "listen", "source_text", "store", "temporal", "toml_table"],
     ),
     ("server", &["config"]),
-    ("codec_server", &["domain", "error_text", "listen", "temporal"]),
+    ("codec_server", &["connections", "domain", "error_text", "listen", "temporal"]),
     ("runtime", &["app", "clock", "config", "domain", "faults", "keymap", "server", "store", "temporal", "ui"]),
     ("recording", &["app", "domain", "store"]),
     ("cli", &["app", "config", "domain", "faults", "server", "temporal"]),
