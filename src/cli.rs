@@ -15,6 +15,7 @@ use crate::{
     app::Pace,
     domain::Guard,
     faults::{FaultPlan, Seed},
+    listen::ListenAddress,
 };
 
 mod help;
@@ -28,7 +29,7 @@ pub use settings::SettingsArgs;
 pub use start::StartArgs;
 pub use watch::WatchArgs;
 
-use values::{seconds, seed};
+use values::{duration, seconds, seed};
 
 /// See Temporal retry activities while an idempotency key keeps the stock right
 #[derive(Debug, Parser)]
@@ -78,6 +79,8 @@ pub enum CommandArgs {
     Server(ServerArgs),
     /// Decrypt payloads for Temporal's Web UI and CLI until a signal
     CodecServer(CodecServerArgs),
+    /// Ship orders as another company's HTTP service until a signal
+    Supplier(SupplierArgs),
     /// Send one order and wait for it
     Start(StartArgs),
     /// Run a scenario without the UI and check the result
@@ -321,6 +324,28 @@ pub struct CodecServerArgs {
     /// server) and http://localhost:8080 (Docker Compose)]
     #[arg(long, value_name = "URL", verbatim_doc_comment)]
     pub ui_origin: Vec<String>,
+}
+
+/// Arguments of `supplier`.
+#[derive(Debug, Clone, Args)]
+pub struct SupplierArgs {
+    /// Where to listen; other machines can use a non-loopback
+    /// address without a password
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8855", verbatim_doc_comment)]
+    pub listen: ListenAddress,
+    /// File of the shipments [default: supplier.jsonl beside
+    /// the database, or in the state folder for MySQL]
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
+    pub file: Option<PathBuf>,
+    /// Refuse orders without an Idempotency-Key
+    #[arg(long)]
+    pub require_key: bool,
+    /// How long a key is known after its shipment
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "24h")]
+    pub key_lifetime: Duration,
+    /// Exit when standard input closes, which it does when the parent dies
+    #[arg(long, hide = true)]
+    pub with_parent: bool,
 }
 
 /// Arguments of `keys`.

@@ -11,6 +11,7 @@
 //! | [`faults`] | the fault plan: which attempt fails, at which point, and how |
 //! | [`encryption`] | payload-encryption keys and the cipher |
 //! | [`store`] | the JSON database: an effect and its key in one commit, the journal, the audit |
+//! | [`supplier`] | another company's service, which ships an order once per idempotency key |
 //! | [`scenario`] | scenario files: orders, faults and the expected result; pure |
 //! | [`temporal`] | worker, workflow, activities and client: the only module that uses Temporal's types |
 //! | [`app`] | the dashboard's pure core: state, one `update`, commands as data |
@@ -77,6 +78,7 @@ pub mod scenario;
 pub mod server;
 pub mod source_text;
 pub mod store;
+pub mod supplier;
 pub mod temporal;
 mod text;
 mod toml_table;

@@ -12,6 +12,7 @@ use crate::{
     server::SuperviseError,
     source_text::SourceError,
     store::StoreError,
+    supplier::service::SupplierError,
     temporal::{ConnectError, StartError, WatchError, WorkerError},
 };
 
@@ -117,6 +118,9 @@ pub enum Failure {
     /// The codec server failed.
     #[error(transparent)]
     CodecServer(#[from] CodecServerError),
+    /// The supplier failed.
+    #[error(transparent)]
+    Supplier(#[from] SupplierError),
     /// The key file cannot be read or written.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),
@@ -162,6 +166,7 @@ impl Failure {
             | Self::PrivateFolder { .. }
             | Self::Io { .. }
             | Self::CodecServer(_)
+            | Self::Supplier(_)
             | Self::KeyFile(_)
             | Self::Other(_) => 1,
         }

@@ -10,7 +10,7 @@
 //! | `demo/{lines, reasons, report}` | a scenario's events, the causes of its waits, and its result |
 //! | `watch`, `watch/lines` | executions of any workflow, on the screen or as lines |
 //! | `start`, `waiting` | starts an order; waits for its end and reports why it takes long |
-//! | `worker`, `server`, `codec_server` | one process each, until a signal arrives |
+//! | `worker`, `server`, `codec_server`, `supplier` | one process each, until a signal arrives |
 //! | `supervise` | the process that ends the embedded server with this program |
 //! | `doctor`, `doctor/{database, mysql, server}` | checks the setup and suggests fixes |
 //! | `audit`, `compact`, `reset`, `config`, `keys`, `export` | the command of that name |
@@ -42,6 +42,7 @@ mod session;
 mod start;
 mod stop;
 mod supervise;
+mod supplier;
 mod waiting;
 mod walkthrough;
 mod watch;
@@ -95,6 +96,7 @@ async fn with_settings(command: Option<CommandArgs>, mut flags: Flags) -> Result
         CommandArgs::Worker(args) => worker::run(usable(effective, needed)?, args).await,
         CommandArgs::Server(args) => server::run(usable(effective, needed)?, args).await,
         CommandArgs::CodecServer(args) => codec_server::run(&usable(effective, needed)?, args).await,
+        CommandArgs::Supplier(args) => supplier::run(&usable(effective, needed)?, args).await,
         CommandArgs::Start(args) => start::run(usable(effective, needed)?, args).await,
         CommandArgs::Demo(args) => Box::pin(demo::run(usable(effective, needed)?, args)).await,
         CommandArgs::Walkthrough(args) => walkthrough::run(usable(effective, needed)?, args).await,
@@ -118,9 +120,13 @@ fn needed(command: &CommandArgs) -> &'static [Area] {
         CommandArgs::Worker(_) => Area::WORKER,
         CommandArgs::Server(_) => Area::SERVER,
         CommandArgs::CodecServer(_) => Area::CODEC_SERVER,
+        // The database's folder is the default place of the file.
+        CommandArgs::Supplier(args) if args.file.is_some() => &[Area::Files],
         CommandArgs::Start(_) => Area::START,
         CommandArgs::Watch(_) => Area::WATCH,
-        CommandArgs::Audit(_) | CommandArgs::Compact(_) | CommandArgs::Reset(_) => Area::STORE,
+        CommandArgs::Audit(_) | CommandArgs::Compact(_) | CommandArgs::Reset(_) | CommandArgs::Supplier(_) => {
+            Area::STORE
+        }
         CommandArgs::Keys(_) => Area::KEYS,
         CommandArgs::Replay(_) => &[Area::Screen],
         CommandArgs::Export(_) | CommandArgs::Config(_) | CommandArgs::Doctor(_) | CommandArgs::Supervise(_) => &[],

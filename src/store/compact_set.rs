@@ -8,7 +8,7 @@ const MIN_MERGED: usize = 4096;
 /// A set that needs about `size_of::<T>()` bytes per element: most elements are in one sorted vector, and the newest, at
 /// most an eighth of them, in a tree. An insertion takes logarithmic time on average.
 #[derive(Debug, Clone)]
-pub(super) struct CompactSet<T> {
+pub(crate) struct CompactSet<T> {
     sorted: Vec<T>,
     newest: BTreeSet<T>,
 }
@@ -29,7 +29,7 @@ impl<T: Ord + Copy> Eq for CompactSet<T> {}
 
 impl<T: Ord + Copy> CompactSet<T> {
     /// Adds an element. Returns whether it is new.
-    pub(super) fn insert(&mut self, element: T) -> bool {
+    pub(crate) fn insert(&mut self, element: T) -> bool {
         if self.sorted.binary_search(&element).is_ok() || !self.newest.insert(element) {
             return false;
         }
@@ -40,23 +40,23 @@ impl<T: Ord + Copy> CompactSet<T> {
     }
 
     /// Returns the set of these elements, or `None` if they are not in strictly ascending order.
-    pub(super) fn from_sorted(sorted: Vec<T>) -> Option<Self> {
+    pub(crate) fn from_sorted(sorted: Vec<T>) -> Option<Self> {
         sorted.is_sorted_by(|one, next| one < next).then(|| Self { sorted, newest: BTreeSet::new() })
     }
 
     /// Number of elements.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.sorted.len() + self.newest.len()
     }
 
     /// Returns the elements in ascending order.
-    pub(super) fn sorted(&mut self) -> &[T] {
+    pub(crate) fn sorted(&mut self) -> &[T] {
         self.merge();
         &self.sorted
     }
 
     /// Returns the elements from `first` to `last`, both included, in ascending order.
-    pub(super) fn between(&self, first: T, last: T) -> Vec<T> {
+    pub(crate) fn between(&self, first: T, last: T) -> Vec<T> {
         let from = self.sorted.partition_point(|element| *element < first);
         let sorted = self.sorted.iter().skip(from).take_while(|element| **element <= last);
         let mut found: Vec<T> = sorted.chain(self.newest.range(first..=last)).copied().collect();

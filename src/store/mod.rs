@@ -51,6 +51,7 @@ use std::path::Path;
 use futures::future::BoxFuture;
 
 pub use audit::{Audit, Verdict};
+pub(crate) use compact_set::CompactSet;
 pub use compaction_state::CompactionLimits;
 pub use document::{Document, Retries, STARTING_DOCUMENT};
 pub use engine::{Committed, Engine, Publication, Request};

@@ -28,6 +28,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("faults", &["domain"]),
     ("encryption", &["error_text", "files", "folder_sync", "source_text", "toml_table"]),
     ("store", &["clock", "domain", "faults", "files", "folder_sync", "rounded"]),
+    ("supplier", &["clock", "connections", "domain", "files", "folder_sync", "store"]),
     ("scenario", &["domain", "error_text", "faults", "source_text", "store", "toml_table"]),
     (
         "temporal",
@@ -44,7 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("codec_server", &["connections", "domain", "error_text", "listen", "temporal"]),
     ("runtime", &["app", "clock", "config", "domain", "faults", "keymap", "server", "store", "temporal", "ui"]),
     ("recording", &["app", "domain", "store"]),
-    ("cli", &["app", "config", "domain", "faults", "server", "temporal"]),
+    ("cli", &["app", "config", "domain", "faults", "listen", "server", "temporal"]),
     (
         "commands",
         &[
@@ -65,6 +66,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "server",
             "source_text",
             "store",
+            "supplier",
             "temporal",
             "ui",
         ],
