@@ -2,7 +2,7 @@
 //! a run turns out to be closed, its end is reported too.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::HashSet,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,10 +12,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{
-    link_keeper::CurrentLink,
-    messages::{report_end, send},
-};
+use super::{ends::Ends, link_keeper::CurrentLink, messages::send};
 use crate::{
     app::{self, Message},
     clock::now,
@@ -29,43 +26,12 @@ const MAX_CALLS: usize = 8;
 /// Maximum duration of one call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Maximum number of runs in [`ReportedEnds`]; the oldest are dropped.
-const MAX_REPORTED_ENDS: usize = 4096;
-
-/// Runs whose end has been, or will be, reported by a task.
-#[derive(Debug, Clone, Default)]
-pub struct ReportedEnds(Arc<Mutex<Claimed>>);
-
-#[derive(Debug, Default)]
-struct Claimed {
-    runs: HashSet<Run>,
-    oldest_first: VecDeque<Run>,
-}
-
-impl ReportedEnds {
-    /// Returns `true` once per run. The caller then has to report the end of that run.
-    #[must_use]
-    pub fn claim(&self, run: &Run) -> bool {
-        let mut claimed = lock(&self.0);
-        if !claimed.runs.insert(run.clone()) {
-            return false;
-        }
-        claimed.oldest_first.push_back(run.clone());
-        if claimed.oldest_first.len() > MAX_REPORTED_ENDS
-            && let Some(oldest) = claimed.oldest_first.pop_front()
-        {
-            claimed.runs.remove(&oldest);
-        }
-        true
-    }
-}
-
 /// Runs the describe calls, with a limit per run and in total.
 #[derive(Debug, Clone)]
 pub struct Describer {
     messages: mpsc::Sender<Message>,
     link: CurrentLink,
-    ends: ReportedEnds,
+    ends: Ends,
     in_progress: Arc<Mutex<HashSet<Run>>>,
     calls: Arc<Semaphore>,
 }
@@ -73,7 +39,7 @@ pub struct Describer {
 impl Describer {
     /// Creates a describer that sends answers as `messages` and omits the ends that other tasks have claimed in `ends`.
     #[must_use]
-    pub fn new(messages: mpsc::Sender<Message>, link: CurrentLink, ends: ReportedEnds) -> Self {
+    pub fn new(messages: mpsc::Sender<Message>, link: CurrentLink, ends: Ends) -> Self {
         let calls = Arc::new(Semaphore::new(MAX_CALLS));
         Self { messages, link, ends, in_progress: Arc::default(), calls }
     }
@@ -96,14 +62,13 @@ impl Describer {
         let answer = found.map(description).map_err(|failed| failed.to_string());
         let Run { workflow, run: id } = run.clone();
         send(&self.messages, Message::Described { workflow, run: id, answer }).await;
-        let Run { workflow, run: id } = run.clone();
         if is_unknown && self.ends.claim(&run) {
-            send(&self.messages, Message::Ended { workflow, run: id, end: RunEnd::Unknown }).await;
+            self.ends.report(run, std::future::ready(RunEnd::Unknown)).await;
         } else if let (true, Some(link)) = (is_closed, link)
             && self.ends.claim(&run)
         {
-            let watch = temporal::watch(&link, &workflow, &id);
-            report_end(&self.messages, workflow, id, &watch).await;
+            let watch = temporal::watch(&link, &run.workflow, &run.run);
+            self.ends.report(run, watch.end_despite_errors()).await;
         }
     }
 
@@ -147,29 +112,18 @@ mod tests {
     use tokio::sync::watch;
 
     use super::*;
+    use crate::runtime::follow::FollowedDatabase;
 
     fn run(number: usize) -> Run {
         Run { workflow: "order-A".to_owned(), run: format!("run-{number}") }
-    }
-
-    #[test]
-    fn an_end_is_claimed_once_and_the_oldest_claims_are_dropped() {
-        let ends = ReportedEnds::default();
-        assert!(ends.claim(&run(0)));
-        assert!(!ends.clone().claim(&run(0)));
-        for number in 1..=MAX_REPORTED_ENDS {
-            assert!(ends.claim(&run(number)));
-        }
-        assert!(!ends.claim(&run(1)));
-        assert!(ends.claim(&run(0)), "the oldest claim is dropped");
-        assert_eq!(lock(&ends.0).runs.len(), MAX_REPORTED_ENDS);
     }
 
     #[tokio::test]
     async fn without_a_link_every_run_is_answered_once_with_that_cause() {
         let (messages, mut received) = mpsc::channel(8);
         let (_sender, link) = watch::channel(None);
-        let describer = Describer::new(messages, link, ReportedEnds::default());
+        let (database, _requests) = FollowedDatabase::new();
+        let describer = Describer::new(messages.clone(), link, Ends::new(messages, database));
         let held = Arc::clone(&describer.calls).acquire_many_owned(u32::try_from(MAX_CALLS).unwrap()).await.unwrap();
         describer.describe(run(1));
         // A second request before the answer does not get its own answer.

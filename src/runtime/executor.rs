@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Notify, mpsc, watch},
+    sync::{mpsc, watch},
     task::JoinSet,
     time::timeout,
 };
@@ -11,10 +11,11 @@ use tokio::{
 use super::{
     browser::{self, Opened},
     comparison::Comparisons,
-    describe::{Describer, ReportedEnds},
-    follow::{Seen, follow},
+    describe::Describer,
+    ends::Ends,
+    follow::{FollowedDatabase, Seen, follow},
     link_keeper::{CurrentLink, LinkKeeper, ServerRequest},
-    messages::{report_end, send},
+    messages::send,
     notes::NotesWriter,
     open_runs,
     presence::{self, Presence},
@@ -43,12 +44,11 @@ pub struct Executor {
     worker: mpsc::Sender<WorkerRequest>,
     comparisons: Comparisons,
     server: mpsc::Sender<ServerRequest>,
-    ends: ReportedEnds,
+    ends: Ends,
     describer: Describer,
     notes: NotesWriter,
     watcher: Watcher,
-    /// Wakes the task that follows the database when an order starts.
-    started: Arc<Notify>,
+    database: FollowedDatabase,
     /// Tasks that keep the link and the worker.
     keepers: JoinSet<()>,
 }
@@ -75,15 +75,10 @@ impl Executor {
         tokio::spawn(open_runs::keep(settings.task_queue.clone(), link.clone(), messages.clone()));
         let comparisons = Comparisons::new(Arc::clone(&settings), worker.clone(), link.clone(), messages.clone());
         keepers.spawn(worker_keeper::keep(worker, start_worker.then_some(presence), worker_requests, messages.clone()));
-        let started = Arc::new(Notify::new());
-        tokio::spawn(follow(
-            settings.database.location.clone(),
-            settings.check_interval,
-            Arc::clone(&started),
-            messages.clone(),
-            message_of,
-        ));
-        let ends = ReportedEnds::default();
+        let (database, requests) = FollowedDatabase::new();
+        let location = settings.database.location.clone();
+        tokio::spawn(follow(location, settings.check_interval, requests, messages.clone(), message_of));
+        let ends = Ends::new(messages.clone(), database.clone());
         let describer = Describer::new(messages.clone(), link.clone(), ends.clone());
         let watcher = Watcher::new(messages.clone(), link.clone());
         let notes = NotesWriter::new(&settings.state_dir);
@@ -99,7 +94,7 @@ impl Executor {
             describer,
             notes,
             watcher,
-            started,
+            database,
             keepers,
         }
     }
@@ -183,7 +178,7 @@ impl Executor {
             send(&messages, notice(done)).await;
             if reports {
                 let watch = temporal::watch(&link, &run.workflow, &run.run);
-                report_end(&messages, run.workflow, run.run, &watch).await;
+                ends.report(run, watch.end_despite_errors()).await;
             }
         });
     }
@@ -199,7 +194,7 @@ impl Executor {
                 send(&messages, Message::Notice { text, tone: Tone::Bad }).await;
             }
             if ends.claim(&run) {
-                report_end(&messages, run.workflow, run.run, &watch).await;
+                ends.report(run, watch.end_despite_errors()).await;
             }
         });
     }
@@ -214,7 +209,7 @@ impl Executor {
     }
 
     fn start_order(&self, order: StartOrder) {
-        self.started.notify_one();
+        self.database.expect_order();
         let link = self.link.borrow().clone();
         let (messages, ends) = (self.messages.clone(), self.ends.clone());
         let task_queue = self.settings.task_queue.clone();
@@ -238,7 +233,7 @@ impl Executor {
                         .await;
                     // If this start joined a run, another task may be waiting for the same end.
                     if ends.claim(&key) {
-                        report_end(&messages, key.workflow, key.run, &watch).await;
+                        ends.report(key, watch.end_despite_errors()).await;
                     }
                 }
                 Err(error) => send(&messages, failed(error.to_string())).await,

@@ -3,12 +3,14 @@
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::{Notify, mpsc};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use crate::{
     domain::Activity,
@@ -28,6 +30,85 @@ const MAX_OPEN: usize = 1000;
 
 /// Time after the start of an order in which its first line is expected.
 const EXPECTED_WITHIN: Duration = Duration::from_secs(10);
+
+/// Maximum time for which [`FollowedDatabase::read`] waits for a database that cannot be read.
+const READ_LIMIT: Duration = Duration::from_secs(10);
+
+/// The sender of requests to the task that follows a database.
+#[derive(Debug, Clone)]
+pub struct FollowedDatabase {
+    /// Not bounded, because each caller waits for its answer or starts an order.
+    requests: mpsc::UnboundedSender<Request>,
+}
+
+/// The requests to the task that follows a database.
+#[derive(Debug)]
+pub struct Requests(mpsc::UnboundedReceiver<Request>);
+
+#[derive(Debug)]
+enum Request {
+    /// An order starts, so new lines are expected soon.
+    ExpectOrder,
+    /// Read the journal to its end, and answer when the results are sent.
+    Read(oneshot::Sender<()>),
+}
+
+impl FollowedDatabase {
+    /// Returns the two ends of a queue of requests for [`follow`].
+    #[must_use]
+    pub fn new() -> (Self, Requests) {
+        let (requests, received) = mpsc::unbounded_channel();
+        (Self { requests }, Requests(received))
+    }
+
+    /// Announces that this program starts an order.
+    pub fn expect_order(&self) {
+        let _no_longer_followed = self.requests.send(Request::ExpectOrder);
+    }
+
+    /// Returns after the lines that the journal has now were read and sent as messages. If the database cannot be read,
+    /// it returns after [`READ_LIMIT`].
+    pub async fn read(&self) {
+        if !self.read_within(READ_LIMIT).await {
+            tracing::warn!("the journal could not be read within {} s", READ_LIMIT.as_secs());
+        }
+    }
+
+    /// Returns whether the journal was read in time, or is no longer followed.
+    async fn read_within(&self, limit: Duration) -> bool {
+        let (answer, answered) = oneshot::channel();
+        let is_followed = self.requests.send(Request::Read(answer)).is_ok();
+        !is_followed || timeout(limit, answered).await.is_ok()
+    }
+}
+
+/// The requests that the task has received.
+#[derive(Debug, Default)]
+struct Pending {
+    /// The time until which new lines are expected.
+    expected_until: Option<Instant>,
+    reads: Vec<oneshot::Sender<()>>,
+}
+
+impl Pending {
+    fn add(&mut self, request: Request) {
+        match request {
+            Request::ExpectOrder => self.expected_until = Some(Instant::now() + EXPECTED_WITHIN),
+            Request::Read(answer) => self.reads.push(answer),
+        }
+    }
+
+    /// Answers the requests to read, after a read that began later than all of them.
+    fn answer_reads(&mut self) {
+        for answer in self.reads.drain(..) {
+            let _gave_up = answer.send(());
+        }
+    }
+
+    fn is_urgent(&self) -> bool {
+        !self.reads.is_empty() || self.expected_until.is_some_and(|until| Instant::now() < until)
+    }
+}
 
 /// A result of reading.
 #[derive(Debug)]
@@ -57,11 +138,11 @@ struct Followed {
 
 /// Reads until the receiver is closed, and sends the result of `message` for each [`Seen`]. The first messages describe
 /// the existing content. A folder that cannot be watched is read every `check_interval`; so is a database in MySQL while
-/// no order is open. `started` reports that this program starts an order.
+/// no order is open.
 pub async fn follow<T: Send>(
     location: Location,
     check_interval: Duration,
-    started: Arc<Notify>,
+    mut requests: Requests,
     messages: mpsc::Sender<T>,
     message: impl Fn(Seen) -> Option<T> + Send + Sync,
 ) {
@@ -72,8 +153,11 @@ pub async fn follow<T: Send>(
         None => None,
     };
     let mut followed = Followed::new(&location);
-    let mut expected_until = None;
+    let mut pending = Pending::default();
     loop {
+        while let Ok(request) = requests.0.try_recv() {
+            pending.add(request);
+        }
         // Reading blocks, even for seconds on a slow disk, and the runtime has few threads.
         let read = tokio::task::spawn_blocking(move || {
             let found = followed.read();
@@ -97,7 +181,10 @@ pub async fn follow<T: Send>(
         if followed.reading {
             continue;
         }
-        let is_quick = !followed.open.is_empty() || expected_until.is_some_and(|until| Instant::now() < until);
+        if !followed.journal_fails {
+            pending.answer_reads();
+        }
+        let is_quick = !followed.open.is_empty() || pending.is_urgent();
         let pause = match (&location, &watcher) {
             (Location::File(_), Some(_)) => REREAD_INTERVAL,
             (Location::MySql(_), _) if is_quick => OPEN_ORDER_INTERVAL,
@@ -105,7 +192,7 @@ pub async fn follow<T: Send>(
         };
         tokio::select! {
             Some(()) = woken.recv() => {}
-            () = started.notified() => expected_until = Some(Instant::now() + EXPECTED_WITHIN),
+            Some(request) = requests.0.recv() => pending.add(request),
             () = tokio::time::sleep(pause) => {}
             () = messages.closed() => return,
         }
@@ -258,6 +345,7 @@ mod tests {
         engine.commit(&attempts(5_000), Publication::Now).unwrap();
         let bytes = std::fs::metadata(folder.path().join("inventory.json.journal")).unwrap().len();
         let (sender, mut seen) = mpsc::channel(1);
+        let (_database, requests) = FollowedDatabase::new();
         let reading = async {
             let (mut lines, mut steps) = (0, Vec::new());
             let mut more = true;
@@ -280,11 +368,29 @@ mod tests {
             (lines, steps)
         };
         let (lines, steps) = tokio::select! {
-            () = follow(Location::File(path.clone()), REREAD_INTERVAL, Arc::default(), sender, Some) => panic!("it ended"),
+            () = follow(Location::File(path.clone()), REREAD_INTERVAL, requests, sender, Some) => panic!("it ended"),
             read = reading => read,
         };
         assert_eq!((lines, steps.last()), (5_001, Some(&Progress { read: bytes, of: bytes })));
         assert!(steps.len() > 2 && steps.is_sorted_by_key(|step| step.read), "{steps:?}");
+    }
+
+    #[tokio::test]
+    async fn a_request_to_read_is_answered_after_a_success_and_waits_for_a_limited_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("inventory.json");
+        let journal = folder.path().join("inventory.json.journal");
+        std::fs::create_dir(&journal).unwrap();
+        let (sender, mut seen) = mpsc::channel(64);
+        let (database, requests) = FollowedDatabase::new();
+        let following = tokio::spawn(follow(Location::File(path), REREAD_INTERVAL, requests, sender, Some));
+        assert!(matches!(seen.recv().await, Some(Seen::Journal(Err(_)))));
+        assert!(!database.read_within(Duration::from_millis(20)).await, "a folder cannot be read");
+        std::fs::remove_dir(&journal).unwrap();
+        assert!(database.read_within(READ_LIMIT).await);
+        following.abort();
+        assert!(following.await.unwrap_err().is_cancelled());
+        assert!(database.read_within(Duration::ZERO).await, "nothing to wait for");
     }
 
     /// The bytes after a chunk's last line may be a complete line, which only another read shows.

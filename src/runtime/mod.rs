@@ -15,6 +15,7 @@
 //! | `executor` | executes the core's commands |
 //! | `messages` | sends messages to the core |
 //! | `describe` | describes open runs |
+//! | `ends` | reports the ends of runs |
 //! | `link_keeper`, `backend` | the link to the server, and the embedded server |
 //! | `worker_keeper`, `worker_child` | the worker process |
 //! | `open_runs` | orders that other programs started |
@@ -30,6 +31,7 @@ pub mod clipboard;
 pub mod comparison;
 mod decoder;
 mod describe;
+mod ends;
 pub mod event_loop;
 pub mod executor;
 pub mod follow;

@@ -20,6 +20,16 @@ pub struct Headless {
 
 impl Headless {
     pub fn new(sandbox: &Sandbox, address: &str, worker_wanted: bool) -> Self {
+        Self::with_settings(sandbox, address, worker_wanted, &[])
+    }
+
+    /// Like [`Self::new`], with settings in its environment, which a worker that it starts does not have.
+    pub fn with_settings(
+        sandbox: &Sandbox,
+        address: &str,
+        worker_wanted: bool,
+        settings: &[(&'static str, String)],
+    ) -> Self {
         let flags = Flags {
             address: Some(address.to_owned()),
             task_queue: Some(sandbox.queue.clone()),
@@ -29,8 +39,9 @@ impl Headless {
         let kept = ["HOME", "XDG_CACHE_HOME", "TEMPORAL_CLI"];
         let environment = std::env::vars_os().filter(|(name, _)| kept.iter().any(|kept| name == kept));
         let places = ["XDG_STATE_HOME", "XDG_CONFIG_HOME"].map(|name| (name.into(), sandbox.folder.path().into()));
-        let settings =
-            Settings::load(&flags, environment.chain(places), "none.env".as_ref(), sandbox.folder.path()).unwrap();
+        let given = settings.iter().map(|(name, value)| ((*name).into(), value.into()));
+        let environment = environment.chain(places).chain(given);
+        let settings = Settings::load(&flags, environment, "none.env".as_ref(), sandbox.folder.path()).unwrap();
         let mut worker = WorkerCommand::new(&settings, Some(&sandbox.folder.path().join("worker.log"))).unwrap();
         worker.program = PathBuf::from(PROGRAM);
         let (sender, messages) = mpsc::channel(1024);

@@ -1,13 +1,19 @@
 //! The program with a database in MySQL or MariaDB, on a real server.
 
-use std::{thread, time::Duration};
+use std::{collections::HashSet, thread, time::Duration};
 
-use idempotence::store::{Location, mysql::MySqlDatabase};
+use idempotence::{
+    app::{Command, Message, RetryWaits, StartOrder},
+    domain::{Activity, Guard, WorkflowId},
+    faults::FaultPlan,
+    store::{AttemptEvent, Fact, Location, Phase, mysql::MySqlDatabase},
+};
 use tokio::task::JoinSet;
 
 use crate::{
+    headless::Headless,
     mysql_server::{self, Server},
-    sandbox::{Sandbox, applied, free_port, offline, order, text},
+    sandbox::{Sandbox, address, applied, free_port, offline, order, text},
     screen::{Screen, dashboard},
 };
 
@@ -35,8 +41,6 @@ fn the_seed_scenario_from_the_keyboard_ends_at_1001_in_mysql() {
     let mut screen = Screen::run(command, 80, 24);
     screen.wait_for("worker ● ready");
     screen.press("s");
-    // The server can report the end of the order a moment before the next read of the journal.
-    screen.wait_for("expected 1001 = actual 1001");
     let shown = screen.wait_for("each effect applied once");
     let has = |words: &str| shown.contains(words);
     assert!(has("RIGHT") && has("expected 1001 = actual 1001") && has("last order: A12"), "{shown}");
@@ -66,6 +70,61 @@ fn the_seed_scenario_from_the_keyboard_ends_at_1001_in_mysql() {
     for output in [audit, found, reset] {
         let (out, error) = text(&output);
         assert!(!out.contains("secret") && !error.contains("secret"), "{out}{error}");
+    }
+}
+
+/// The run of an order whose last line this is.
+fn last_line_of(fact: Fact) -> Option<String> {
+    match fact {
+        Fact::Attempt(AttemptEvent { origin, phase: Phase::Completed { .. } })
+            if origin.activity == Activity::SupplierOrder =>
+        {
+            Some(origin.run)
+        }
+        _ => None,
+    }
+}
+
+/// The server reports an end up to 100 ms before the next read of the journal is due.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_ends_on_the_screen_after_its_last_line_in_mysql() {
+    const ORDERS: usize = 20;
+    let (false, Some(server)) = (offline(), mysql_server::shared()) else { return };
+    let (sandbox, _, settings) = sandbox(server);
+    let of_worker: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let _worker = sandbox.worker_with(&of_worker);
+    let mut headless = Headless::with_settings(&sandbox, address(), false, &settings);
+    headless.is_up().await;
+    for number in 0..ORDERS {
+        let id = format!("{}-{number}", sandbox.queue);
+        headless.execute(Command::StartOrder(StartOrder {
+            ticket: number.try_into().unwrap(),
+            order: id.parse().unwrap(),
+            product: "123456".parse().unwrap(),
+            quantity: 1,
+            workflow: WorkflowId::of_order(&id).into(),
+            fresh_workflow: true,
+            faults: FaultPlan::none(),
+            seed: 7,
+            guard: Guard::Ledger,
+            retry: RetryWaits::default(),
+            limit: None,
+        }));
+    }
+    let mut completed = HashSet::new();
+    let mut ended = HashSet::new();
+    while ended.len() < ORDERS {
+        match headless.receive("a message", |message| Some(message.clone())).await {
+            Message::Journal(news) => {
+                completed.extend(news.records.into_iter().filter_map(|record| last_line_of(record.fact)));
+            }
+            Message::Ended { run, end, .. } => {
+                assert_eq!(end, applied());
+                assert!(completed.contains(&run), "the end of {run} came before its last line");
+                ended.insert(run);
+            }
+            _ => {}
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     domain::{Guard, WorkflowId},
     faults::FaultPlan,
     runtime::{
-        follow::{Seen, follow},
+        follow::{FollowedDatabase, Seen, follow},
         messages::send,
         worker_child::WorkerCommand,
         worker_keeper::{self, WorkerRequest},
@@ -51,9 +51,12 @@ impl Context {
         Self { comparison, link, messages, check_interval, task_queue, unique }
     }
 
+    fn message(&self, guard: Guard, event: ComparisonEvent) -> Message {
+        Message::Compared(ComparisonNews { number: self.comparison.number, guard, event })
+    }
+
     async fn report(&self, guard: Guard, event: ComparisonEvent) {
-        let news = ComparisonNews { number: self.comparison.number, guard, event };
-        send(&self.messages, Message::Compared(news)).await;
+        send(&self.messages, self.message(guard, event)).await;
     }
 
     fn queue(&self, guard: Guard) -> String {
@@ -105,12 +108,18 @@ impl Side {
 
     /// Starts the order as soon as all workers are ready, and reports events until this future is dropped.
     pub async fn run(&mut self, together: &Barrier) {
-        let (sender, seen) = mpsc::channel(QUEUE_LEN);
-        let (database, interval) = (Location::File(self.database.clone()), self.context.check_interval);
-        tokio::join!(follow(database, interval, Arc::default(), sender, Some), self.handle_events(together, seen));
+        let (context, guard) = (Arc::clone(&self.context), self.guard);
+        let (database, requests) = FollowedDatabase::new();
+        let (location, interval) = (Location::File(self.database.clone()), context.check_interval);
+        let committed = Notify::new();
+        let message = |seen| Some(context.message(guard, event_of(seen, &committed)?));
+        tokio::join!(
+            follow(location, interval, requests, context.messages.clone(), message),
+            self.handle_events(together, &committed, &database)
+        );
     }
 
-    async fn handle_events(&mut self, together: &Barrier, mut seen: mpsc::Receiver<Seen>) {
+    async fn handle_events(&mut self, together: &Barrier, committed: &Notify, database: &FollowedDatabase) {
         let ready = Notify::new();
         let all_ready = async {
             ready.notified().await;
@@ -128,38 +137,25 @@ impl Side {
                         self.context.report(self.guard, ComparisonEvent::Worker(worker)).await;
                     }
                 }
-                Some(seen) = seen.recv() => self.on_seen(seen).await,
                 () = &mut all_ready, if !sent => {
                     sent = true;
                     let comparison = &self.context.comparison;
-                    self.start_order(Comparison::ORDER, comparison.quantity(), &comparison.faults.clone());
+                    self.start_order(Comparison::ORDER, comparison.quantity(), &comparison.faults.clone(), database);
+                }
+                () = committed.notified(), if self.context.comparison.interleaved && !self.other_sent => {
+                    self.other_sent = true;
+                    let (other, quantity) = (Comparison::OTHER, Comparison::OTHER_QUANTITY);
+                    self.start_order(other, quantity, &FaultPlan::none(), database);
                 }
                 else => return,
             }
         }
     }
 
-    async fn on_seen(&mut self, seen: Seen) {
-        match seen {
-            Seen::Journal(Ok(news)) => {
-                // Send the other order at once, since it has to arrive between the commit and the retry.
-                if self.context.comparison.interleaved && !self.other_sent && commits_the_order(&news) {
-                    self.other_sent = true;
-                    self.start_order(Comparison::OTHER, Comparison::OTHER_QUANTITY, &FaultPlan::none());
-                }
-                self.context.report(self.guard, ComparisonEvent::Journal(news)).await;
-            }
-            Seen::Journal(Err(error)) => {
-                self.context.report(self.guard, ComparisonEvent::Failed { cause: error.to_string() }).await;
-            }
-            // The journal contains the stock too, and is read before the document.
-            Seen::Covered(_) | Seen::Document(_) | Seen::Reading(_) => {}
-        }
-    }
-
-    fn start_order(&mut self, order: &'static str, quantity: i64, faults: &FaultPlan) {
+    fn start_order(&mut self, order: &'static str, quantity: i64, faults: &FaultPlan, database: &FollowedDatabase) {
         let request = self.context.request(self.guard, order, quantity, faults);
-        self.orders.spawn(run_order(Arc::clone(&self.context), self.guard, order, request, self.open.subscribe()));
+        let (context, database) = (Arc::clone(&self.context), database.clone());
+        self.orders.spawn(run_order(context, self.guard, order, request, database, self.open.subscribe()));
     }
 
     /// Ends the open orders and the worker, and waits until both have ended.
@@ -186,6 +182,22 @@ impl Side {
     }
 }
 
+/// Returns the event for what was read. `committed` is notified at once of the order's effect, because the other order has
+/// to arrive between the commit and the retry.
+fn event_of(seen: Seen, committed: &Notify) -> Option<ComparisonEvent> {
+    match seen {
+        Seen::Journal(Ok(news)) => {
+            if commits_the_order(&news) {
+                committed.notify_one();
+            }
+            Some(ComparisonEvent::Journal(news))
+        }
+        Seen::Journal(Err(error)) => Some(ComparisonEvent::Failed { cause: error.to_string() }),
+        // The journal contains the stock too, and is read before the document.
+        Seen::Covered(_) | Seen::Document(_) | Seen::Reading(_) => None,
+    }
+}
+
 /// Whether the records contain the order's effect.
 fn commits_the_order(news: &News) -> bool {
     news.records
@@ -199,6 +211,7 @@ async fn run_order(
     guard: Guard,
     order: &'static str,
     request: StartRequest,
+    database: FollowedDatabase,
     mut open: watch::Receiver<()>,
 ) {
     let workflow = request.workflow.clone();
@@ -210,7 +223,11 @@ async fn run_order(
     let event = ComparisonEvent::Started { workflow: workflow.clone(), run: run.clone(), order: order.to_owned() };
     context.report(guard, event).await;
     tokio::select! {
-        end = watch.end_despite_errors() => context.report(guard, ComparisonEvent::Ended { workflow, run, end }).await,
+        end = watch.end_despite_errors() => {
+            // The server can report the end before the journal's last lines are read.
+            database.read().await;
+            context.report(guard, ComparisonEvent::Ended { workflow, run, end }).await;
+        }
         // Nothing is sent on this channel, so `changed` resolves when the sender is dropped.
         _ = open.changed() => {
             if let Err(problem) = watch.terminate("the comparison ended").await {
