@@ -95,7 +95,7 @@ fn large_frame() -> f64 {
         Record { seq: number, at: UnixMillis(BEGIN + number), fact }
     });
     app.update(Message::Link(Link::Up));
-    app.update(Message::Journal(News { restarted: true, records: records.collect(), more: false }));
+    app.update(Message::Journal(News { restarted: true, records: records.collect(), ..News::default() }));
     app.update(Message::Tick { now: UnixMillis(BEGIN + 20_000) });
     let area = Rect::new(0, 0, 200, 60);
     let mut buffer = Buffer::empty(area);
@@ -369,7 +369,7 @@ impl Chaos {
         } else {
             Fact::Attempt(AttemptEvent { origin, phase: self.phase() })
         };
-        Message::Journal(News { restarted, records: vec![Record { seq: self.seq, at, fact }], more: false })
+        Message::Journal(News { restarted, records: vec![Record { seq: self.seq, at, fact }], ..News::default() })
     }
 
     fn phase(&mut self) -> Phase {

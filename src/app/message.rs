@@ -41,9 +41,9 @@ pub enum Message {
     },
     /// Progress in a long journal. The facts are incomplete until all of it is read.
     ReadingJournal {
-        /// Bytes that were read.
+        /// Bytes or lines that were read.
         read: u64,
-        /// Bytes of the journal.
+        /// Bytes or lines of the journal.
         of: u64,
     },
     /// The document on disk.

@@ -182,7 +182,8 @@ fn is_untouched(location: &Location) -> Result<bool, StoreError> {
     let document = database.document()?;
     let is_starting =
         |document: &Document| Document::parse(STARTING_DOCUMENT.as_bytes()).is_ok_and(|of| of == *document);
-    Ok(progress.is_complete() && news.records.len() <= 1 && document.as_ref().is_none_or(is_starting))
+    let is_whole = progress.is_complete() && database.take_covered().is_none();
+    Ok(is_whole && news.records.len() <= 1 && document.as_ref().is_none_or(is_starting))
 }
 
 /// Runs a scenario in its sandbox until it ends.

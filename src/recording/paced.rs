@@ -133,13 +133,14 @@ impl Delayed {
     /// Queues a message, and splits several records into one message each.
     fn enqueue(&mut self, now: UnixMillis, message: Message) {
         match message {
-            Message::Journal(News { mut restarted, records, more }) if records.len() > 1 => {
+            Message::Journal(News { mut restarted, records, more, mut earlier }) if records.len() > 1 => {
                 // Records of a new journal are marked as incomplete until the last one; live records are complete one
                 // by one.
                 let (last, parts) = (records.len() - 1, more || restarted);
                 for (index, record) in records.into_iter().enumerate() {
                     let more = if index == last { more } else { parts };
-                    let news = News { restarted: std::mem::take(&mut restarted), records: vec![record], more };
+                    let (restarted, earlier) = (std::mem::take(&mut restarted), std::mem::take(&mut earlier));
+                    let news = News { restarted, records: vec![record], more, earlier };
                     self.queue.push_back((now, Message::Journal(news)));
                 }
             }

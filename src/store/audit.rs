@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     key_index::KeyIndex,
-    record::{Commit, Fact, Init, Record},
+    record::{Commit, Fact, Record},
 };
-use crate::domain::{IdempotencyKey, Inventory, Stock};
+use crate::domain::{IdempotencyKey, Stock};
 
 /// Whether the stock is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ pub struct Audit {
     pub applied_twice: Vec<IdempotencyKey>,
     /// Number of the last line.
     pub seq: u64,
-    /// Number of changes of each key in `applied_twice`.
+    /// Number of changes of each key for which it does not follow from the key's first line.
     times: BTreeMap<IdempotencyKey, u32>,
     /// All keys.
     #[serde(skip)]
@@ -71,7 +71,11 @@ impl Audit {
     pub fn observe(&mut self, record: &Record, place: u64) {
         self.seq = record.seq;
         match &record.fact {
-            Fact::Init(init) => self.begin(init, place),
+            Fact::Init(init) => {
+                *self = Self { seq: self.seq, ..Self::beginning_with(init.stock) };
+                // The order in a starting document was applied before the journal began.
+                self.know(record, place);
+            }
             Fact::Order(commit) => {
                 if self.apply(commit, place) {
                     self.orders += 1;
@@ -79,7 +83,7 @@ impl Audit {
             }
             Fact::Supplier(commit) => {
                 if commit.receipt.delta == 0 {
-                    self.keys.add(&commit.key, place, false);
+                    self.know(record, place);
                 } else if self.apply(commit, place) {
                     self.supplier_orders += 1;
                 }
@@ -88,37 +92,43 @@ impl Audit {
                 self.adjustments += 1;
                 self.expected = self.expected.saturating_add(adjustment.delta);
                 self.actual = adjustment.stock;
-                if let Some(key) = Inventory::applied_before(&adjustment.last_order) {
-                    self.keys.add(&key, place, true);
-                }
+                self.know(record, place);
             }
             Fact::Reject(_) | Fact::Attempt(_) | Fact::Aside(_) | Fact::Compacted(_) => {}
         }
     }
 
-    fn begin(&mut self, init: &Init, place: u64) {
-        *self = Self { seq: self.seq, ..Self::beginning_with(init.stock) };
-        // The order in a starting document was applied before the journal began.
-        if let Some(key) = Inventory::applied_before(&init.last_order) {
-            self.keys.add(&key, place, true);
+    /// Adds the key of a line that the totals include.
+    pub fn know(&mut self, record: &Record, place: u64) {
+        let (key, changed_stock) = match &record.fact {
+            Fact::Order(commit) | Fact::Supplier(commit) => (Some(commit.key.clone()), commit.receipt.delta != 0),
+            fact => (fact.ledger_key(), true),
+        };
+        if let Some(key) = key {
+            self.keys.add(&key, place, changed_stock);
         }
+    }
+
+    /// Forgets the keys. Before a record may repeat one of them, it must be added again by [`Self::know`].
+    pub(super) fn forget_keys(&mut self) {
+        self.keys = KeyIndex::default();
     }
 
     /// Adds an effect. Returns whether it is the first with its key.
     fn apply(&mut self, commit: &Commit, place: u64) -> bool {
         self.actual = commit.receipt.stock;
-        let is_first = !self.keys.has_changed_stock(&commit.key);
+        let times = self.times_applied(&commit.key);
+        let is_known = !self.keys.lines_of(&commit.key).is_empty();
         self.keys.add(&commit.key, place, true);
-        if is_first {
-            self.expected = self.expected.saturating_add(commit.receipt.delta);
-            return true;
+        if times > 0 || is_known {
+            self.times.insert(commit.key.clone(), times + 1);
         }
-        let times = self.times.entry(commit.key.clone()).or_insert(1);
-        *times += 1;
-        if *times == 2 {
-            self.applied_twice.push(commit.key.clone());
+        match times {
+            0 => self.expected = self.expected.saturating_add(commit.receipt.delta),
+            1 => self.applied_twice.push(commit.key.clone()),
+            _ => {}
         }
-        false
+        times == 0
     }
 
     /// Number of times that the effect of `key` was applied.
@@ -191,7 +201,7 @@ impl Audit {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::record::Init, *};
     use crate::domain::{Activity, Attempt, Guard, OrderId, Origin, Payload, ProductId, Receipt, UnixMillis};
 
     fn record(seq: u64, fact: Fact) -> Record {
@@ -243,6 +253,38 @@ mod tests {
         let audit = audit(&[init("000"), order(2, "A", -10, 990), order(3, "A", -10, 980)]);
         assert_eq!((audit.expected, audit.actual, audit.verdict()), (990, 980, Verdict::Wrong));
         assert!(audit.sentence().contains("order:A"), "{}", audit.sentence());
+    }
+
+    /// A supplier order that was not needed is repeated without a guard when units are needed.
+    #[test]
+    fn totals_without_keys_continue_with_the_first_line_of_each_repeated_key() {
+        let supplier = |seq, delta, stock| match order(seq, "S", delta, stock).fact {
+            Fact::Order(commit) => record(seq, Fact::Supplier(commit)),
+            _ => unreachable!(),
+        };
+        let records = [
+            init("000"),
+            order(2, "A", -10, 990),
+            supplier(3, 0, 990),
+            order(4, "B", -90, 900),
+            supplier(5, 1000, 1900),
+            order(6, "A", -10, 1890),
+            supplier(7, 1000, 2890),
+            order(8, "A", -10, 2880),
+            order(9, "C", -10, 2870),
+        ];
+        let first_of =
+            |wanted: &Record| records.iter().find(|record| record.fact.ledger_key() == wanted.fact.ledger_key());
+        let whole = audit(&records);
+        assert_eq!((whole.orders, whole.supplier_orders, whole.applied_twice.len()), (3, 1, 2));
+        for covered in 1..records.len() {
+            let mut totals = audit(&records[..covered]).without_keys();
+            for next in &records[covered..] {
+                totals.know(first_of(next).filter(|first| first.seq <= covered as u64).unwrap_or(&records[0]), 0);
+                totals.observe(next, next.seq);
+            }
+            assert_eq!(totals.without_keys(), whole.without_keys(), "the first {covered} lines are covered");
+        }
     }
 
     #[test]

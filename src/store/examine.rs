@@ -184,6 +184,11 @@ pub(super) struct ReadJournal {
 }
 
 impl ReadJournal {
+    /// A journal that is compared only with the document of its last line.
+    pub(super) fn of_latest_document() -> Self {
+        Self { compared_from: u64::MAX, ..Self::default() }
+    }
+
     const fn is_empty(&self) -> bool {
         self.product.is_none()
     }

@@ -29,7 +29,7 @@ impl Follower {
             Location::File(path) => {
                 Self::File { document: path.clone(), journal: Box::new(JournalReader::from_checkpoint(path)) }
             }
-            Location::MySql(database) => Self::MySql(Box::new(MySqlReader::new(database))),
+            Location::MySql(database) => Self::MySql(Box::new(MySqlReader::from_checkpoint(database))),
         }
     }
 
@@ -48,7 +48,7 @@ impl Follower {
     pub fn take_covered(&mut self) -> Option<CoveredLines> {
         match self {
             Self::File { journal, .. } => journal.take_covered(),
-            Self::MySql(_) => None,
+            Self::MySql(reader) => reader.take_covered(),
         }
     }
 

@@ -1,11 +1,11 @@
 //! Progress of reading a journal.
 
-/// Progress of reading a journal, in bytes.
+/// Progress of reading a journal, in bytes of a file or in lines of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// Bytes read.
+    /// What was read.
     pub read: u64,
-    /// Size of the journal.
+    /// All of the journal.
     pub of: u64,
 }
 

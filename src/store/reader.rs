@@ -31,6 +31,10 @@ pub struct News {
     /// Whether more records follow. If so, a record that is missing here may still be in the journal.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more: bool,
+    /// The first lines of keys that these records may repeat, as far as a checkpoint covers them and its audit does not
+    /// have the keys.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Record>,
 }
 
 /// The lines that a reader does not read, because a checkpoint covers them.
@@ -38,7 +42,7 @@ pub struct News {
 pub struct CoveredLines {
     /// The first line, which identifies the journal.
     pub first: Record,
-    /// The audit after the last covered line. Its serialized form does not have the keys.
+    /// The audit after the last covered line. Its serialized form does not have the keys, and in MySQL it has none.
     pub audit: Audit,
     /// The last covered lines, which were read nevertheless.
     pub recent: Vec<Record>,
@@ -158,7 +162,7 @@ impl JournalReader {
         self.restarted |= self.open()?;
         let failed_read = |source| failed("read", &self.path, source);
         let Some((_, file)) = &self.file else {
-            let news = News { restarted: std::mem::take(&mut self.restarted), records: Vec::new(), more: false };
+            let news = News { restarted: std::mem::take(&mut self.restarted), records: Vec::new(), ..News::default() };
             return Ok((news, Progress { read: 0, of: 0 }));
         };
         let length = file.metadata().map_err(failed_read)?.len();
@@ -187,7 +191,7 @@ impl JournalReader {
                 // An incomplete line at the end does not count as unread.
                 let progress = Progress { read: if at_end { length } else { position.offset }, of: length };
                 let restarted = std::mem::take(&mut self.restarted);
-                Ok((News { restarted, records, more: !progress.is_complete() }, progress))
+                Ok((News { restarted, records, more: !progress.is_complete(), earlier: Vec::new() }, progress))
             }
             Err(_) if self.caught_up => self.read_from_start(most),
             Err(bad) => Err(self.damaged(bad.offset, bad.cause)),

@@ -204,7 +204,7 @@ fn ascii_writes_changes_and_differences_as_people_do() {
     let mut scene = Scene::wrong();
     let mut app = App::new(Options { appearance: look, ..fixture::setup() });
     let records = std::mem::take(&mut scene.records);
-    app.update(Message::Journal(News { restarted: true, records, more: false }));
+    app.update(Message::Journal(News { restarted: true, records, ..News::default() }));
     for words in ["1000 -> 1 (-999)", "expected 1001 != actual 2"] {
         find(&frame(&app, 80, 24), words);
     }

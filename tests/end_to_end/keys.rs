@@ -308,7 +308,7 @@ async fn the_displayed_commands_work() {
 fn instructions_for(sandbox: &Sandbox, started: &Started, described: Described) -> Vec<Instruction> {
     let mut app = App::new(setup(sandbox));
     for record in sandbox.records() {
-        app.update(Message::Journal(News { restarted: record.seq == 1, records: vec![record], more: false }));
+        app.update(Message::Journal(News { restarted: record.seq == 1, records: vec![record], ..News::default() }));
     }
     let scheduled =
         |pending| PendingActivity { state: PendingState::Scheduled, interval: None, failure: None, ..pending };

@@ -21,6 +21,7 @@ mod examined;
 mod foreign;
 mod lost_end;
 mod model;
+mod mysql_checkpoints;
 mod mysql_faults;
 mod mysql_proxy;
 mod mysql_server;

@@ -1,4 +1,4 @@
-//! A proxy between a client and a MySQL server that cuts connections at a chosen packet.
+//! A proxy between a client and a MySQL server that counts bytes and cuts connections at a chosen packet.
 
 use std::{
     io::{self, Read, Write},
@@ -31,6 +31,8 @@ struct State {
     /// Number of the packet at which the next connection is cut; 0 for none.
     cut_at: AtomicUsize,
     cut: Cut,
+    /// Number of bytes that the server has sent.
+    bytes: AtomicUsize,
 }
 
 impl Proxy {
@@ -38,7 +40,8 @@ impl Proxy {
     pub fn start(port: u16, cut_at: usize, cut: Cut) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let own = listener.local_addr().unwrap().port();
-        let state = Arc::new(State { packets: AtomicUsize::new(0), cut_at: AtomicUsize::new(cut_at), cut });
+        let (packets, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let state = Arc::new(State { packets, cut_at: AtomicUsize::new(cut_at), cut, bytes });
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
@@ -47,11 +50,11 @@ impl Proxy {
                 for side in [&client, &server] {
                     side.set_nodelay(true).unwrap();
                 }
-                for (from, to) in [(&client, &server), (&server, &client)] {
+                for (from, to, of_server) in [(&client, &server, false), (&server, &client, true)] {
                     let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
                     let state = Arc::clone(&shared);
                     thread::spawn(move || {
-                        let _ended = forward(&from, &to, &state);
+                        let _ended = forward(&from, &to, &state, of_server);
                         for side in [&from, &to] {
                             let _closed = side.shutdown(Shutdown::Both);
                         }
@@ -67,6 +70,11 @@ impl Proxy {
         self.port
     }
 
+    /// Number of bytes that the server has sent since the last call.
+    pub fn take_bytes(&self) -> usize {
+        self.state.bytes.swap(0, Ordering::SeqCst)
+    }
+
     /// Whether the packet at which to cut has come.
     pub fn has_cut(&self) -> bool {
         self.state.packets.load(Ordering::SeqCst) >= self.state.cut_at.load(Ordering::SeqCst)
@@ -74,7 +82,7 @@ impl Proxy {
 }
 
 /// Forwards packets. Each begins with its length in three bytes, and its number in one.
-fn forward(mut from: &TcpStream, mut to: &TcpStream, state: &State) -> io::Result<()> {
+fn forward(mut from: &TcpStream, mut to: &TcpStream, state: &State, of_server: bool) -> io::Result<()> {
     loop {
         let mut packet = vec![0; 4];
         from.read_exact(&mut packet)?;
@@ -85,6 +93,9 @@ fn forward(mut from: &TcpStream, mut to: &TcpStream, state: &State) -> io::Resul
         let is_cut = number == state.cut_at.load(Ordering::SeqCst);
         if is_cut && state.cut == Cut::Before {
             return Ok(());
+        }
+        if of_server {
+            state.bytes.fetch_add(packet.len(), Ordering::SeqCst);
         }
         to.write_all(&packet)?;
         if is_cut {

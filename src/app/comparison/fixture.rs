@@ -86,7 +86,7 @@ impl Play {
         let restarted = records.is_empty();
         let record = Record { seq: records.len() as u64 + 1, at: UnixMillis(self.now), fact };
         records.push(record.clone());
-        self.tell(guard, ComparisonEvent::Journal(News { restarted, records: vec![record], more: false }));
+        self.tell(guard, ComparisonEvent::Journal(News { restarted, records: vec![record], ..News::default() }));
     }
 
     pub fn phase(&mut self, guard: Guard, order: &str, activity: Activity, attempt: u32, phase: Phase) {

@@ -509,7 +509,7 @@ mod tests {
         let records = play.records(Guard::Ledger);
         play.tell(
             Guard::Ledger,
-            ComparisonEvent::Journal(crate::store::News { restarted: true, records, more: false }),
+            ComparisonEvent::Journal(crate::store::News { restarted: true, records, ..crate::store::News::default() }),
         );
         assert_eq!((play.stocks(), verdicts(&play)), ([1001, 1001, 2], [RIGHT, RIGHT, WRONG]));
     }

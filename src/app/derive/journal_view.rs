@@ -58,7 +58,7 @@ pub struct JournalView {
     awaits_first_record: bool,
     /// More of the journal follows.
     more: bool,
-    /// Bytes of a long journal that were read, and all its bytes; `None` once all are read.
+    /// Bytes or lines of a long journal that were read, and all of them; `None` once all are read.
     pub reading: Option<(u64, u64)>,
     /// Number of the last line that a compaction has dropped. Lines up to it may be missing.
     compacted_through: u64,
@@ -169,9 +169,17 @@ impl JournalView {
 
     /// Starts after the records that were not read. Their orders are known only as totals.
     pub fn start_after(&mut self, covered: CoveredLines) -> Vec<Record> {
-        let CoveredLines { first, audit, recent } = covered;
+        let CoveredLines { first, mut audit, recent } = covered;
+        for record in &recent {
+            audit.know(record, record.seq);
+        }
         (self.first, self.audit, self.more) = (Some(Box::new(first)), audit, true);
         recent
+    }
+
+    /// Adds a line that is not read, of a key that the next records may repeat.
+    pub fn know(&mut self, earlier: &Record) {
+        self.audit.know(earlier, earlier.seq);
     }
 
     /// Adds one of the newest records that were not read in their order. Returns how often the effect of its key is in the

@@ -20,11 +20,11 @@ pub enum Obstacle {
         /// The time of the first failure.
         since: UnixMillis,
     },
-    /// A long journal is being read; in bytes.
+    /// A long journal is being read; in bytes, or in lines of a table.
     Reading {
-        /// Bytes that were read.
+        /// What was read.
         read: u64,
-        /// Bytes of the journal.
+        /// All of it.
         of: u64,
     },
     /// The embedded server has exited.

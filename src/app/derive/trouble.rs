@@ -51,10 +51,7 @@ fn sentence(obstacle: &Obstacle, now: UnixMillis) -> String {
 fn figures(obstacle: &Obstacle, now: UnixMillis) -> Option<String> {
     match obstacle {
         Obstacle::Stale { since, .. } => Some(format!("the screen shows data that is {} old", age(*since, now))),
-        Obstacle::Reading { read, of } => {
-            let percent = read.saturating_mul(100) / (*of).max(1);
-            Some(format!("{percent} % of {} MB", of.div_ceil(1_000_000)))
-        }
+        Obstacle::Reading { read, of } => Some(format!("{} %", read.saturating_mul(100) / (*of).max(1))),
         Obstacle::Connecting { attempt, .. } => (*attempt > 1).then(|| format!("attempt {attempt}")),
         Obstacle::NoLink { next_try, .. } => Some(format!("next try {}", until(*next_try, now))),
         Obstacle::WorkerExited { restart_at, .. } => restart_at.map(|at| format!("it restarts {}", until(at, now))),

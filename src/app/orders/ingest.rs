@@ -36,6 +36,9 @@ pub fn apply_news(journal: &mut JournalView, orders: &mut Orders, news: News, no
     if let Some(which) = journal.reread(&news) {
         orders.journal_begins(which);
     }
+    for earlier in &news.earlier {
+        journal.know(earlier);
+    }
     let mut records = Vec::with_capacity(news.records.len());
     for record in news.records {
         if let Fact::Compacted(compacted) = record.fact {

@@ -158,7 +158,7 @@ impl Scene {
         let seq = self.records.len() as u64 + 1;
         let record = Record { seq, at: UnixMillis(self.now), fact };
         self.records.push(record.clone());
-        self.tell(Message::Journal(News { restarted: seq == 1, records: vec![record], more: false }));
+        self.tell(Message::Journal(News { restarted: seq == 1, records: vec![record], ..News::default() }));
     }
 
     pub fn phase(&mut self, activity: Activity, attempt: u32, phase: Phase) {

@@ -113,7 +113,7 @@ impl World {
         let mut world = Self::new(start_mode);
         (world.inventory, world.runs) = (inventory, runs);
         world.records.clone_from(&records);
-        world.tell(Message::Journal(News { restarted: true, records, more: false }));
+        world.tell(Message::Journal(News { restarted: true, records, ..News::default() }));
         world.publish();
         world
     }
@@ -371,7 +371,7 @@ impl World {
         let seq = self.records.len() as u64 + 1;
         let record = Record { seq, at: UnixMillis(self.now), fact };
         self.records.push(record.clone());
-        self.tell(Message::Journal(News { restarted: seq == 1, records: vec![record], more: false }));
+        self.tell(Message::Journal(News { restarted: seq == 1, records: vec![record], ..News::default() }));
     }
 
     fn publish(&mut self) {

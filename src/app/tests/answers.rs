@@ -163,7 +163,7 @@ fn after_a_restart_the_journal_gives_the_rows_and_open_orders_are_polled() {
     (before.order, before.workflow, before.run) = ("K7-1", "order-K7-1".into(), "r2".into());
     before.started(UPDATE, 1);
     let mut app = App::new(fixture::setup());
-    app.update(Message::Journal(News { restarted: true, records: before.records.clone(), more: false }));
+    app.update(Message::Journal(News { restarted: true, records: before.records.clone(), ..News::default() }));
     let rows: Vec<_> = app.orders().newest_first(0).map(|(_, order)| order.order.as_str()).collect();
     assert_eq!(rows, ["K7-1", "A12"]);
     let first = app.orders().get(app.orders().at(1).unwrap()).unwrap();
@@ -181,7 +181,7 @@ fn after_a_restart_the_journal_gives_the_rows_and_open_orders_are_polled() {
 fn a_new_journal_keeps_server_reports() {
     let mut scene = Scene::elsewhere();
     let first = scene.records[0].clone();
-    scene.tell(Message::Journal(News { restarted: true, records: vec![first], more: false }));
+    scene.tell(Message::Journal(News { restarted: true, records: vec![first], ..News::default() }));
     assert_eq!((scene.app.orders().attempts(), scene.app.orders().len()), (2, 1));
     let order = scene.app.selected().unwrap();
     assert!(matches!(scene.app.stage(order), Stage::BackingOff { next: 3, .. }));

@@ -117,7 +117,9 @@ fn story() -> (Vec<Message>, Vec<Message>) {
     // One line a message, some of them twice.
     let lines = scene.records.iter().chain(scene.records.iter().step_by(3));
     facts.extend(
-        lines.map(|record| Message::Journal(News { restarted: false, records: vec![record.clone()], more: false })),
+        lines.map(|record| {
+            Message::Journal(News { restarted: false, records: vec![record.clone()], ..News::default() })
+        }),
     );
     (intents, facts)
 }
@@ -204,9 +206,9 @@ fn a_journal_that_is_read_again_changes_nothing() {
     let mut scene = Scene::right();
     let before = picture(&scene.app);
     let records = scene.records.clone();
-    scene.tell(Message::Journal(News { restarted: true, records: records.clone(), more: false }));
+    scene.tell(Message::Journal(News { restarted: true, records: records.clone(), ..News::default() }));
     assert_eq!(picture(&scene.app), before);
-    scene.tell(Message::Journal(News { restarted: false, records, more: false }));
+    scene.tell(Message::Journal(News { restarted: false, records, ..News::default() }));
     assert_eq!(picture(&scene.app), before);
 }
 
@@ -254,7 +256,7 @@ fn a_reset_asks_and_removes_ended_orders() {
     scene.press(Intent::AskReset);
     assert_eq!(scene.press(Intent::Yes), [Command::Reset]);
     let first = after_reset(&scene);
-    scene.tell(Message::Journal(News { restarted: true, records: vec![first], more: false }));
+    scene.tell(Message::Journal(News { restarted: true, records: vec![first], ..News::default() }));
     scene.tell(Message::ResetDone(Ok(Some("journal.1".into()))));
     assert!(scene.app.orders().is_empty());
     assert_eq!(scene.app.stock_verdict(), StockVerdict::Right);
@@ -394,7 +396,7 @@ fn the_selection_stays_with_its_order() {
     scene.press(Intent::AskReset);
     scene.press(Intent::Yes);
     let first = after_reset(&scene);
-    scene.tell(Message::Journal(News { restarted: true, records: vec![first], more: false }));
+    scene.tell(Message::Journal(News { restarted: true, records: vec![first], ..News::default() }));
     scene.tell(Message::ResetDone(Ok(None)));
     assert!(scene.app.orders().is_empty());
     scene.records.truncate(1);

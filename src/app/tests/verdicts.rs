@@ -62,10 +62,10 @@ fn a_reset_by_another_process_leaves_no_verdict_that_the_new_journal_does_not_su
         let records = vec![after_reset(&scene)];
         // The reader may see no journal in between, or an empty one.
         if reset_first {
-            scene.tell(Message::Journal(News { restarted: true, records: Vec::new(), more: false }));
-            scene.tell(Message::Journal(News { restarted: false, records, more: false }));
+            scene.tell(Message::Journal(News { restarted: true, records: Vec::new(), ..News::default() }));
+            scene.tell(Message::Journal(News { restarted: false, records, ..News::default() }));
         } else {
-            scene.tell(Message::Journal(News { restarted: true, records, more: false }));
+            scene.tell(Message::Journal(News { restarted: true, records, ..News::default() }));
         }
         let app = &scene.app;
         assert_eq!((app.stock_verdict(), app.orders().len(), app.orders().open()), (StockVerdict::Right, 1, 1));
@@ -92,7 +92,7 @@ fn one_rule_applies_to_own_and_other_resets() {
             scene.press(Intent::Yes);
         }
         let records = vec![after_reset(&scene)];
-        scene.tell(Message::Journal(News { restarted: true, records, more: false }));
+        scene.tell(Message::Journal(News { restarted: true, records, ..News::default() }));
         if own {
             scene.tell(Message::ResetDone(Ok(None)));
         }
@@ -107,6 +107,6 @@ fn one_rule_applies_to_own_and_other_resets() {
 fn a_journal_without_its_end_gives_no_verdict_on_lost_orders() {
     let mut scene = Scene::wrong();
     let records = scene.records[..1].to_vec();
-    scene.tell(Message::Journal(News { restarted: true, records, more: false }));
+    scene.tell(Message::Journal(News { restarted: true, records, ..News::default() }));
     assert_eq!(scene.app.selected().unwrap().verdict(), OrderVerdict::Completed);
 }

@@ -193,7 +193,7 @@ mod tests {
         assert_eq!(names(&scene), before);
         // All at once: the journal is read again, up to its first half.
         let records = scene.records[..31].to_vec();
-        scene.tell(Message::Journal(News { restarted: true, records, more: false }));
+        scene.tell(Message::Journal(News { restarted: true, records, ..News::default() }));
         let found = names(&scene);
         assert_eq!(found.len(), 30);
         scene.app.filter_by("open x-");

@@ -20,11 +20,10 @@ use super::{
         error::Damage,
         progress::Progress,
         record::{Adjustment, CommitOutcome, Fact, Record, Refused},
-        replay::fold,
     },
     client::{CALL_LIMIT, Client, failure},
     error::MySqlError,
-    state::{self, State},
+    state::{self, State, hex},
 };
 use crate::domain::{Activity, Decision, Guard, IdempotencyKey, InventoryRules, LedgerEntry, UnixMillis};
 
@@ -156,6 +155,9 @@ impl MySqlEngine {
         for request in requests {
             answers.push(self.decide(request, &mut ledger, &mut additions)?);
         }
+        if let Some(state) = &mut self.state {
+            state.audit.forget_keys();
+        }
         if let [(first, line), ..] = additions.lines.as_slice() {
             self.write(&additions, deadline).map_err(before_commit("write to"))?;
             let committed = self.call(deadline, async |connection: &mut Conn| connection.query_drop("COMMIT").await);
@@ -233,13 +235,14 @@ impl MySqlEngine {
         self.add(Fact::Adjust(adjustment), additions)
     }
 
-    /// Returns the ledger's entries for the keys of the requests, from the lines that recorded them.
+    /// Returns the ledger's entries for the keys of the requests, from the lines that recorded them. The audit knows these
+    /// lines afterwards.
     fn look_up(
         &mut self,
         requests: &[Request],
         deadline: Instant,
     ) -> Result<HashMap<IdempotencyKey, LedgerEntry>, Failed> {
-        let keys: Vec<_> = requests.iter().filter_map(guarded_key).collect();
+        let keys: Vec<_> = requests.iter().filter_map(key_of).collect();
         if keys.is_empty() {
             return Ok(HashMap::new());
         }
@@ -261,6 +264,7 @@ impl MySqlEngine {
             let record = Record::decode(&line.unwrap_or_default())
                 .map_err(|cause| state::damaged(&self.client, seq, cause.into()))?;
             // A line under another key would let a repetition pass, so a wrong reference is damage.
+            self.state_mut()?.audit.know(&record, seq);
             let recorded = record.fact.ledger_key().filter(|recorded| recorded.as_str().as_bytes() == key);
             let entry = recorded.and_then(|key| Some((key, record.fact.into_ledger_entry()?)));
             let (key, entry) =
@@ -322,15 +326,12 @@ impl MySqlEngine {
     fn add(&mut self, fact: Fact, additions: &mut Additions) -> Result<(), Failed> {
         let at = (self.clock)();
         let database = self.client.database().clone();
-        let state = self.state.as_mut().ok_or(StoreError::Stopped)?;
+        let state = self.state_mut()?;
         let record = Record { seq: state.seq + 1, at, fact };
         let unwritable = |error: serde_json::Error| StoreError::Unwritable { cause: error.to_string() };
         let line = record.encode().map_err(unwritable)?;
         let damaged = |cause| StoreError::DamagedTable { database: database.to_string(), seq: record.seq, cause };
-        if fold(&mut state.inventory, &record).map_err(damaged)? {
-            state.document_seq = record.seq;
-        }
-        state.seq = record.seq;
+        state.apply(&record).map_err(damaged)?;
         if let Some(key) = record.fact.ledger_key() {
             additions.keys.push((key, record.seq));
         }
@@ -415,23 +416,15 @@ impl MySqlEngine {
     fn state(&self) -> Result<&State, Failed> {
         self.state.as_ref().ok_or(Failed::Refused(StoreError::Stopped))
     }
+
+    fn state_mut(&mut self) -> Result<&mut State, Failed> {
+        self.state.as_mut().ok_or(Failed::Refused(StoreError::Stopped))
+    }
 }
 
-fn guarded_key(request: &Request) -> Option<IdempotencyKey> {
+fn key_of(request: &Request) -> Option<IdempotencyKey> {
     match request {
-        Request::Commit(CommitRequest { effect, guard: Guard::Ledger, .. }) => Some(effect.key()),
-        Request::Commit(_) | Request::Note(_) => None,
+        Request::Commit(CommitRequest { effect, .. }) => Some(effect.key()),
+        Request::Note(_) => None,
     }
-}
-
-/// Returns bytes as a literal that means the same in every `sql_mode`.
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut literal = String::with_capacity(bytes.len() * 2 + 3);
-    literal.push_str("x'");
-    for byte in bytes {
-        let _infallible = write!(literal, "{byte:02x}");
-    }
-    literal.push('\'');
-    literal
 }

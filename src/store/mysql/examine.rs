@@ -29,13 +29,13 @@ pub fn probe(database: &MySqlDatabase) -> Result<Probed, StoreError> {
 /// Fails if the server does not answer, or if the journal is damaged.
 pub fn examine(database: &MySqlDatabase, seen: &dyn Fn(Progress)) -> Result<Option<Examination>, StoreError> {
     let mut reader = MySqlReader::new(database);
-    let mut journal = ReadJournal::default();
+    let mut journal = ReadJournal::of_latest_document();
     let damaged = |seq, cause| StoreError::DamagedTable { database: database.to_string(), seq, cause };
     loop {
         let (news, progress) = reader.read_some()?;
         seen(progress);
         if news.restarted {
-            journal = ReadJournal::default();
+            journal = ReadJournal::of_latest_document();
         }
         for record in &news.records {
             journal.observe(record).map_err(|cause: Damage| damaged(record.seq, cause))?;

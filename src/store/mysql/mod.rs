@@ -38,6 +38,6 @@ use super::{Document, StoreError};
 /// Fails if the server does not answer, or if the document is damaged.
 pub fn read_document(database: &MySqlDatabase) -> Result<Option<Document>, StoreError> {
     let mut reader = MySqlReader::new(database);
-    reader.read_some()?;
+    reader.read_row()?;
     reader.document()
 }

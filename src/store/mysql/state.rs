@@ -7,15 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     super::{
-        StoreError,
+        Audit, StoreError,
         error::Damage,
+        line::{self, LineError},
         progress::Progress,
         record::{Fact, Record},
         replay::fold,
     },
     client::{CALL_LIMIT, Client, failure},
 };
-use crate::domain::{Inventory, InventoryRules, InventoryState};
+use crate::domain::{Guard, IdempotencyKey, Inventory, InventoryRules, InventoryState};
 
 /// Number of lines after which a running worker writes a checkpoint. Reading them takes about 0.1 s.
 pub(super) const CHECKPOINT_LINES: u64 = 20_000;
@@ -27,7 +28,7 @@ pub(super) const CHUNK_LINES: u64 = 2000;
 const CHECKPOINT_LIMIT: Duration = Duration::from_secs(5);
 
 /// The version of [`Checkpoint`].
-const CHECKPOINT_FORMAT: u32 = 1;
+const CHECKPOINT_FORMAT: u32 = 2;
 
 /// The state after the lines of one generation.
 #[derive(Debug)]
@@ -38,40 +39,88 @@ pub(super) struct State {
     /// Number of the last line that changed the document.
     pub(super) document_seq: u64,
     pub(super) inventory: Inventory,
+    /// The totals for readers. The keys are in the ledger's table.
+    pub(super) audit: Audit,
     /// Number of the last line that a checkpoint covers, as far as this process knows.
     checkpointed: u64,
 }
 
-/// The state after a line, as it is stored. A cache: another format is ignored.
+/// The state after a line, as it is stored: a line of JSON with a checksum. A cache: another format is ignored.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Checkpoint {
+pub(super) struct Checkpoint {
     format: u32,
     document_seq: u64,
     inventory: InventoryState,
+    /// The totals, without the keys.
+    pub(super) audit: Audit,
+}
+
+/// Why a checkpoint is ignored.
+#[derive(Debug, thiserror::Error)]
+enum CheckpointError {
+    #[error("it is damaged: {0}")]
+    Line(#[from] LineError),
+    #[error("it has another format: {0}")]
+    Format(#[from] serde_json::Error),
+    #[error("it has format {0}, and this version reads format {CHECKPOINT_FORMAT}")]
+    Version(u32),
+    #[error("it has the state after line {state}, but is stored for line {seq}")]
+    OtherLine { state: u64, seq: u64 },
+    #[error("it covers line {seq}, and the journal ends at line {last}")]
+    Stale { seq: u64, last: u64 },
+}
+
+impl Checkpoint {
+    /// Decodes the checkpoint of line `seq`.
+    fn decode(state: &[u8], seq: u64) -> Result<Self, CheckpointError> {
+        let checkpoint: Self = serde_json::from_slice(&line::open(state)?)?;
+        match (checkpoint.format, checkpoint.audit.seq) {
+            (CHECKPOINT_FORMAT, state) if state == seq => Ok(checkpoint),
+            (CHECKPOINT_FORMAT, state) => Err(CheckpointError::OtherLine { state, seq }),
+            (format, _) => Err(CheckpointError::Version(format)),
+        }
+    }
+}
+
+/// Reads the checkpoint of a generation, and the number of the last line that it covers; `None` if there is none that can be
+/// used. The journal ends at line `last` or later.
+pub(super) fn find_checkpoint(
+    client: &mut Client,
+    generation: u64,
+    last: u64,
+) -> Result<Option<(u64, Checkpoint)>, StoreError> {
+    let found = client.call(CALL_LIMIT, async |connection: &mut Conn| {
+        connection
+            .exec_first::<(u64, Vec<u8>), _, _>(
+                "SELECT seq, state FROM idempotence_checkpoint WHERE generation = ?",
+                (generation,),
+            )
+            .await
+    });
+    let found = found.map_err(|error| failure(client.database(), "read", error))?;
+    let Some((seq, state)) = found else { return Ok(None) };
+    let checked = if seq > last { Err(CheckpointError::Stale { seq, last }) } else { Checkpoint::decode(&state, seq) };
+    Ok(match checked {
+        Ok(checkpoint) => Some((seq, checkpoint)),
+        Err(reason) => {
+            tracing::warn!(%reason, "ignoring the checkpoint and reading the whole journal");
+            None
+        }
+    })
 }
 
 /// Reads the state after all lines. Calls `seen` while it reads a long journal.
 pub(super) fn load(client: &mut Client, rules: InventoryRules, seen: &dyn Fn(Progress)) -> Result<State, StoreError> {
-    let found = client.call(CALL_LIMIT, async |connection: &mut Conn| {
-        let row: Option<(u64, u64)> =
-            connection.query_first("SELECT generation, seq FROM idempotence_document WHERE id = 1").await?;
-        let Some((generation, last)) = row else { return Ok(None) };
-        let checkpoint: Option<(u64, Vec<u8>)> = connection
-            .exec_first("SELECT seq, state FROM idempotence_checkpoint WHERE generation = ?", (generation,))
-            .await?;
-        Ok(Some((generation, last, checkpoint)))
+    let row = client.call(CALL_LIMIT, async |connection: &mut Conn| {
+        connection.query_first("SELECT generation, seq FROM idempotence_document WHERE id = 1").await
     });
-    let found = found.map_err(|error| failure(client.database(), "read", error))?;
-    let (generation, last, checkpoint) = found.ok_or_else(|| damaged(client, 0, Damage::Empty))?;
-    let checkpoint = checkpoint
-        .filter(|(seq, _)| *seq <= last)
-        .and_then(|(seq, state)| serde_json::from_slice(&state).ok().map(|state: Checkpoint| (seq, state)))
-        .filter(|(_, checkpoint)| checkpoint.format == CHECKPOINT_FORMAT);
-    let mut state = match checkpoint {
-        Some((seq, Checkpoint { document_seq, inventory, .. })) => {
+    let row: Option<(u64, u64)> = row.map_err(|error| failure(client.database(), "read", error))?;
+    let (generation, last) = row.ok_or_else(|| damaged(client, 0, Damage::Empty))?;
+    let mut state = match find_checkpoint(client, generation, last)? {
+        Some((seq, Checkpoint { document_seq, inventory, audit, .. })) => {
             let inventory = Inventory::resume(inventory, rules);
-            State { generation, seq, document_seq, inventory, checkpointed: seq }
+            State { generation, seq, document_seq, inventory, audit, checkpointed: seq }
         }
         None => first(client, generation, rules)?,
     };
@@ -79,8 +128,8 @@ pub(super) fn load(client: &mut Client, rules: InventoryRules, seen: &dyn Fn(Pro
     Ok(state)
 }
 
-/// Returns the state after the first line, which records the initial stock.
-fn first(client: &mut Client, generation: u64, rules: InventoryRules) -> Result<State, StoreError> {
+/// Returns the first line, which records the initial stock.
+pub(super) fn first_line(client: &mut Client, generation: u64) -> Result<Record, StoreError> {
     let line = client.call(CALL_LIMIT, async |connection: &mut Conn| {
         connection
             .exec_first::<Vec<u8>, _, _>(
@@ -91,10 +140,18 @@ fn first(client: &mut Client, generation: u64, rules: InventoryRules) -> Result<
     });
     let line = line.map_err(|error| failure(client.database(), "read", error))?;
     let line = line.ok_or_else(|| damaged(client, 1, Damage::Sequence { expected: 1, found: 0 }))?;
-    let record = Record::decode(&line).map_err(|cause| damaged(client, 1, cause.into()))?;
+    Record::decode(&line).map_err(|cause| damaged(client, 1, cause.into()))
+}
+
+/// Returns the state after the first line.
+fn first(client: &mut Client, generation: u64, rules: InventoryRules) -> Result<State, StoreError> {
+    let record = first_line(client, generation)?;
+    let mut audit = Audit::default();
+    audit.observe(&record, record.seq);
+    audit.forget_keys();
     let Fact::Init(init) = record.fact else { return Err(damaged(client, 1, Damage::NoInit)) };
     let inventory = Inventory::new(init.product, init.stock, &init.last_order, rules);
-    Ok(State { generation, seq: 1, document_seq: 1, inventory, checkpointed: 1 })
+    Ok(State { generation, seq: 1, document_seq: 1, inventory, audit, checkpointed: 1 })
 }
 
 impl State {
@@ -111,14 +168,30 @@ impl State {
                 let cause = Damage::Sequence { expected: self.seq + 1, found: last };
                 return Err(damaged(client, self.seq + 1, cause));
             }
-            for record in records {
-                if fold(&mut self.inventory, &record).map_err(|cause| damaged(client, record.seq, cause))? {
-                    self.document_seq = record.seq;
-                }
-                self.seq = record.seq;
+            // With the guard, the first line of a key is the only one.
+            let unguarded = records.iter().filter_map(|record| match &record.fact {
+                Fact::Order(commit) | Fact::Supplier(commit) if commit.guard != Guard::Ledger => Some(&commit.key),
+                _ => None,
+            });
+            for earlier in first_lines(client, self.generation, self.seq, unguarded)? {
+                self.audit.know(&earlier, earlier.seq);
             }
+            for record in records {
+                self.apply(&record).map_err(|cause| damaged(client, record.seq, cause))?;
+            }
+            self.audit.forget_keys();
             seen(Progress { read: self.seq, of: last });
         }
+        Ok(())
+    }
+
+    /// Applies the next record. The audit must know the key if it is repeated.
+    pub(super) fn apply(&mut self, record: &Record) -> Result<(), Damage> {
+        if fold(&mut self.inventory, record)? {
+            self.document_seq = record.seq;
+        }
+        self.audit.observe(record, record.seq);
+        self.seq = record.seq;
         Ok(())
     }
 
@@ -133,9 +206,11 @@ impl State {
             format: CHECKPOINT_FORMAT,
             document_seq: self.document_seq,
             inventory: self.inventory.state(),
+            audit: self.audit.without_keys(),
         };
         let state =
             serde_json::to_vec(&checkpoint).map_err(|error| StoreError::Unwritable { cause: error.to_string() })?;
+        let state = line::seal(&state);
         let (generation, seq) = (self.generation, self.seq);
         let written = client.call(CHECKPOINT_LIMIT, async |connection: &mut Conn| {
             connection
@@ -150,6 +225,43 @@ impl State {
         });
         written.map_err(|error| failure(client.database(), "write a checkpoint to", error))
     }
+}
+
+/// Returns the lines that recorded these keys first, as far as their number is at most `through`.
+pub(super) fn first_lines<'a>(
+    client: &mut Client,
+    generation: u64,
+    through: u64,
+    keys: impl Iterator<Item = &'a IdempotencyKey>,
+) -> Result<Vec<Record>, StoreError> {
+    let keys: Vec<_> = keys.map(|key| hex(key.as_str().as_bytes())).collect();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = format!(
+        "SELECT journal.seq, journal.line FROM idempotence_ledger AS ledger \
+         JOIN idempotence_journal AS journal ON journal.generation = ledger.generation AND journal.seq = ledger.seq \
+         WHERE ledger.generation = {generation} AND ledger.seq <= {through} AND ledger.effect_key IN ({})",
+        keys.join(",")
+    );
+    let lines =
+        client.call(CALL_LIMIT, async |connection: &mut Conn| connection.query::<(u64, Vec<u8>), _>(query).await);
+    let lines = lines.map_err(|error| failure(client.database(), "read", error))?;
+    let decoded =
+        lines.iter().map(|(seq, line)| Record::decode(line).map_err(|cause| damaged(client, *seq, cause.into())));
+    decoded.collect()
+}
+
+/// Returns bytes as a literal that means the same in every `sql_mode`.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut literal = String::with_capacity(bytes.len() * 2 + 3);
+    literal.push_str("x'");
+    for byte in bytes {
+        let _infallible = write!(literal, "{byte:02x}");
+    }
+    literal.push('\'');
+    literal
 }
 
 /// Reads the next lines of a generation after number `after`, up to number `last` and to [`CHUNK_LINES`] lines.

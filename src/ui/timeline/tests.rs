@@ -265,7 +265,7 @@ fn a_still_screen_counts_in_whole_seconds() {
     setup.appearance.still = true;
     let mut scene = Scene { app: App::new(setup), ..Scene::new() };
     let records = std::mem::take(&mut scene.records);
-    scene.tell(Message::Journal(crate::store::News { restarted: true, records, more: false }));
+    scene.tell(Message::Journal(crate::store::News { restarted: true, records, ..crate::store::News::default() }));
     scene.started(UPDATE, 1);
     scene.failed(UPDATE, 1, Point::BeforeCommit);
     scene.wait(300);
