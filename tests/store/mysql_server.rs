@@ -76,6 +76,7 @@ impl Server {
             command.args(["--no-defaults", "--initialize-insecure"]);
             command
         };
+        command.env("TMPDIR", self.folder.path());
         let created = command.arg(data).args(as_root()).stdout(log.try_clone().unwrap()).stderr(log).status().unwrap();
         assert!(created.success(), "{}", self.log("create.log"));
     }
@@ -97,6 +98,8 @@ impl Server {
                 "--innodb-buffer-pool-size=64M",
                 "--max-connections=200",
             ])
+            // A server that starts removes the temporary tables in this folder, also those of another server.
+            .env("TMPDIR", self.folder.path())
             .arg(format!("--datadir={}", self.data().display()))
             .arg(format!("--socket={}", self.socket().display()))
             .arg(format!("--port={}", self.port))
