@@ -9,6 +9,7 @@ use super::{Failure, log, print, stop::asked_to_stop};
 use crate::{
     cli::SupplierArgs,
     config::{Settings, private},
+    runtime::supplier_child::READY,
     supplier::service::{Supplier, SupplierOptions},
     ui::times,
 };
@@ -16,8 +17,19 @@ use crate::{
 /// Name of the file beside the database.
 const FILE: &str = "supplier.jsonl";
 
-/// Prints the address and serves until a signal arrives or the parent process ends.
+/// Prints the address and serves until a signal arrives or the parent process ends. With a parent process, a failure is
+/// also printed on standard output.
 pub async fn run(settings: &Settings, args: SupplierArgs) -> Result<ExitCode, Failure> {
+    let with_parent = args.with_parent;
+    let ended = serve(settings, args).await;
+    if let (true, Err(failure)) = (with_parent, &ended) {
+        // The parent reads and shows this line.
+        print::line(&failure.to_string());
+    }
+    ended
+}
+
+async fn serve(settings: &Settings, args: SupplierArgs) -> Result<ExitCode, Failure> {
     log::to_stderr(settings);
     let file = args.file.unwrap_or_else(|| default_file(settings));
     if let Some(folder) = settings.private_folder_around(&file) {
@@ -31,7 +43,7 @@ pub async fn run(settings: &Settings, args: SupplierArgs) -> Result<ExitCode, Fa
     let supplier = Supplier::open(SupplierOptions { listen, file: file.clone(), require_key, key_lifetime }).await?;
     let shipments = supplier.shipments();
     print::line(&format!(
-        "supplier at http://{}, {shipments} shipment{} in {}, keys expire after {}",
+        "{READY}http://{}, {shipments} shipment{} in {}, keys expire after {}",
         supplier.address(),
         if shipments == 1 { "" } else { "s" },
         file.display(),

@@ -18,6 +18,8 @@
 //! | `ends` | reports the ends of runs |
 //! | `link_keeper`, `backend` | the link to the server, and the embedded server |
 //! | `worker_keeper`, `worker_child` | the worker process |
+//! | `supplier_child` | the supplier process |
+//! | `child` | a process that ends with its parent |
 //! | `open_runs` | orders that other programs started |
 //! | `presence` | workers that poll the task queue |
 //! | `watcher` | executions of any workflow |
@@ -27,6 +29,7 @@
 
 pub mod backend;
 mod browser;
+pub mod child;
 pub mod clipboard;
 pub mod comparison;
 mod decoder;
@@ -47,6 +50,7 @@ mod presence;
 mod repeats;
 pub mod session;
 pub mod signals;
+pub mod supplier_child;
 pub mod surface;
 pub mod terminal;
 mod watcher;

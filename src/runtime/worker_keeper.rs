@@ -9,9 +9,10 @@ use tokio::{
 };
 
 use super::{
+    child::{ChildEvent, ChildProcess},
     messages,
     presence::{CurrentPresence, Presence},
-    worker_child::{ChildEvent, WorkerChild, WorkerCommand},
+    worker_child::WorkerCommand,
 };
 use crate::{
     app::{Message, Tone, Worker, WorkerExit},
@@ -143,7 +144,7 @@ impl Keeper {
     }
 
     /// Monitors a running worker until it has ended.
-    async fn monitor(&mut self, mut child: WorkerChild, requests: &mut mpsc::Receiver<WorkerRequest>) -> Next {
+    async fn monitor(&mut self, mut child: ChildProcess, requests: &mut mpsc::Receiver<WorkerRequest>) -> Next {
         let started = Instant::now();
         let mut ending: Option<WorkerRequest> = None;
         // A start request that arrives while the worker ends applies to the next worker.
@@ -151,7 +152,7 @@ impl Keeper {
         loop {
             tokio::select! {
                 event = child.next() => match event {
-                    Ok(ChildEvent::Ready) => self.report(Worker::Ready { pid: child.pid() }).await,
+                    Ok(ChildEvent::Ready(_)) => self.report(Worker::Ready { pid: child.pid() }).await,
                     Ok(ChildEvent::Ended(how)) => return self.ended(how, ending, start_next, started).await,
                     Err(error) => {
                         let how = WorkerExit::Reason(error.to_string());
