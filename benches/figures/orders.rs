@@ -121,6 +121,7 @@ async fn with_our_worker(
         faults: FaultPlan::none(),
         seed: 0,
         guard: Guard::Ledger,
+        supplier: None,
         metrics: None,
         attempts_per_sdk_worker: ATTEMPTS_PER_SDK_WORKER,
     };

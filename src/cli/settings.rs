@@ -56,6 +56,16 @@ pub struct SettingsArgs {
     /// the user's state folder]
     #[arg(long, global = true, value_name = "FILE", verbatim_doc_comment)]
     database: Option<PathBuf>,
+    /// Supplier that ships orders, or none
+    /// [SUPPLIER_URL; default: none, supplier orders are
+    /// credited at once]
+    #[arg(long, global = true, value_name = "URL", verbatim_doc_comment)]
+    supplier: Option<String>,
+    /// How the supplier recognises a repeated order: header,
+    /// lookup or none [IDEMPOTENCE_SUPPLIER_KEY; default:
+    /// header]
+    #[arg(long, global = true, value_name = "POLICY", verbatim_doc_comment)]
+    supplier_key: Option<String>,
     /// `temporal` program that runs the embedded server [TEMPORAL_CLI]
     #[arg(long, global = true, value_name = "FILE")]
     temporal_cli: Option<PathBuf>,
@@ -96,6 +106,8 @@ impl From<SettingsArgs> for Flags {
             encrypt_payload: args.encrypt_payload,
             task_queue: args.task_queue,
             database: args.database,
+            supplier: args.supplier,
+            supplier_key: args.supplier_key,
             temporal_cli: args.temporal_cli,
             theme: args.theme,
             ascii: args.ascii,

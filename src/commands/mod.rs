@@ -124,9 +124,8 @@ fn needed(command: &CommandArgs) -> &'static [Area] {
         CommandArgs::Supplier(args) if args.file.is_some() => &[Area::Files],
         CommandArgs::Start(_) => Area::START,
         CommandArgs::Watch(_) => Area::WATCH,
-        CommandArgs::Audit(_) | CommandArgs::Compact(_) | CommandArgs::Reset(_) | CommandArgs::Supplier(_) => {
-            Area::STORE
-        }
+        CommandArgs::Audit(_) => Area::AUDIT,
+        CommandArgs::Compact(_) | CommandArgs::Reset(_) | CommandArgs::Supplier(_) => Area::STORE,
         CommandArgs::Keys(_) => Area::KEYS,
         CommandArgs::Replay(_) => &[Area::Screen],
         CommandArgs::Export(_) | CommandArgs::Config(_) | CommandArgs::Doctor(_) | CommandArgs::Supervise(_) => &[],

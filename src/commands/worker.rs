@@ -15,7 +15,8 @@ use crate::{
     listen::ListenAddress,
     runtime::{backend::endpoint, worker_child::READY},
     store::CompactionLimits,
-    temporal::{ATTEMPTS_PER_SDK_WORKER, CallRetries, Exporter, Link, METRICS_PATH, WorkerSetup, run_worker},
+    supplier::SupplierClient,
+    temporal::{ATTEMPTS_PER_SDK_WORKER, CallRetries, Exporter, Link, METRICS_PATH, Supplier, WorkerSetup, run_worker},
 };
 
 /// Interval at which a worker checks whether its server answers.
@@ -53,6 +54,7 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
         faults,
         seed: args.seed,
         guard: args.guard,
+        supplier: supplier(&settings)?,
         metrics,
         attempts_per_sdk_worker: ATTEMPTS_PER_SDK_WORKER,
     };
@@ -72,6 +74,13 @@ async fn work(settings: Settings, args: WorkerArgs) -> Result<ExitCode, Failure>
         () = log_losses(&link) => {}
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The supplier that the settings name.
+fn supplier(settings: &Settings) -> Result<Option<Supplier>, Failure> {
+    let Some(url) = settings.supplier.clone() else { return Ok(None) };
+    let client = SupplierClient::new(url).map_err(Failure::io("read the certificates of this system"))?;
+    Ok(Some(Supplier { client, policy: settings.supplier_key }))
 }
 
 /// Serves the Prometheus page. If that fails, the worker runs without the page.

@@ -21,7 +21,9 @@ use super::security::Security;
 use super::sourced::{Layer, Sourced};
 use super::{Settings, appearance};
 use crate::app::{Appearance, Theme};
+use crate::domain::KeyPolicy;
 use crate::listen::ListenAddress;
+use crate::supplier::SupplierUrl;
 
 /// The settings of the screen.
 #[derive(Debug)]
@@ -52,6 +54,8 @@ pub struct Effective {
     pub(super) log_level: Sourced<Level>,
     pub(super) check_interval: Sourced<Duration>,
     pub(super) compact_after: Sourced<u64>,
+    pub(super) supplier: Sourced<Option<SupplierUrl>>,
+    pub(super) supplier_key: Sourced<KeyPolicy>,
     pub(super) screen: Screen,
     pub(super) state_dir: Sourced<PathBuf>,
     pub(super) cache_dir: Sourced<PathBuf>,
@@ -138,6 +142,8 @@ impl Effective {
             },
             check_interval: self.check_interval.value,
             compact_after: self.compact_after.value,
+            supplier: self.supplier.value,
+            supplier_key: self.supplier_key.value,
             log_level: self.log_level.value,
             plain: self.screen.plain.value,
             web_ui: self.screen.web_ui.map(|url| url.value),

@@ -28,6 +28,7 @@ use super::{
     Flags, appearance, names, paths, values,
 };
 use crate::app::Theme;
+use crate::domain::KeyPolicy;
 use crate::error_text::quoted_path;
 use crate::store::Location;
 use crate::temporal::PROFILE_FILE;
@@ -156,6 +157,17 @@ impl Reader<'_> {
         let compact_after = self
             .unflagged(Area::Worker, "IDEMPOTENCE_COMPACT_AFTER", values::megabytes)
             .unwrap_or_else(|| Sourced::by_default("IDEMPOTENCE_COMPACT_AFTER", DEFAULT_COMPACT_AFTER));
+        let supplier = self
+            .flagged(Area::Supplier, (flags.supplier.as_deref(), "--supplier"), &["SUPPLIER_URL"], values::supplier)
+            .unwrap_or_else(|| Sourced::by_default("SUPPLIER_URL", None));
+        let supplier_key = self
+            .flagged(
+                Area::Supplier,
+                (flags.supplier_key.as_deref(), "--supplier-key"),
+                &["IDEMPOTENCE_SUPPLIER_KEY"],
+                values::supplier_key,
+            )
+            .unwrap_or_else(|| Sourced::by_default("IDEMPOTENCE_SUPPLIER_KEY", KeyPolicy::default()));
         let codec_token = self.unflagged(Area::CodecServer, "IDEMPOTENCE_CODEC_TOKEN", values::token);
         let metrics = self.unflagged(Area::Worker, "IDEMPOTENCE_METRICS", values::metrics);
         let screen = self.screen();
@@ -184,6 +196,8 @@ impl Reader<'_> {
             log_level,
             check_interval,
             compact_after,
+            supplier,
+            supplier_key,
             screen,
             notices,
             dot_env,

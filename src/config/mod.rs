@@ -72,7 +72,9 @@ use tracing::Level;
 
 use crate::{
     app::Appearance,
+    domain::KeyPolicy,
     listen::ListenAddress,
+    supplier::SupplierUrl,
     temporal::{Codec, Proxy, Transport},
 };
 
@@ -122,6 +124,10 @@ pub struct Settings {
     pub check_interval: Duration,
     /// Megabytes of attempts after which a worker compacts the journal: at most a million, and 0 for never.
     pub compact_after: u64,
+    /// The supplier that ships orders; `None` if supplier orders are credited at once.
+    pub supplier: Option<SupplierUrl>,
+    /// How the supplier recognises a repeated order.
+    pub supplier_key: KeyPolicy,
     /// The least severe level that is logged.
     pub log_level: Level,
     /// The Temporal program to run as the embedded server: an absolute path, or a bare name to look up in `PATH`.
@@ -176,6 +182,10 @@ pub struct Flags {
     pub task_queue: Option<String>,
     /// `--database`
     pub database: Option<PathBuf>,
+    /// `--supplier`
+    pub supplier: Option<String>,
+    /// `--supplier-key`
+    pub supplier_key: Option<String>,
     /// `--temporal-cli`
     pub temporal_cli: Option<PathBuf>,
     /// `--theme`
@@ -247,6 +257,13 @@ impl Settings {
             Transport::Plaintext => vec![OsString::from("--tls=false")],
             Transport::Tls(_) => [vec![OsString::from("--tls=true")], of_tls.clone()].concat(),
         };
-        [general.clone(), vec![encrypt], tls].concat()
+        let supplier = match &self.supplier {
+            Some(url) => {
+                vec![format!("--supplier={url}").into(), format!("--supplier-key={}", self.supplier_key).into()]
+            }
+            // The child would otherwise use a lower layer's supplier.
+            None => vec![OsString::from("--supplier=none")],
+        };
+        [general.clone(), vec![encrypt], tls, supplier].concat()
     }
 }

@@ -1,7 +1,7 @@
 //! The names of the settings: one table for lookup, messages, help and tests.
 
 use super::needs::Area::{
-    self, CodecServer, Connection, Database, Encryption, Files, Program, Screen, TaskQueue, Worker,
+    self, CodecServer, Connection, Database, Encryption, Files, Program, Screen, Supplier, TaskQueue, Worker,
 };
 
 /// A setting in the environment or a `.env` file.
@@ -70,7 +70,7 @@ pub const SKIP_VERIFY: [&str; 2] = ["TEMPORAL_INSECURE_SKIP_VERIFY", "TEMPORAL_T
 pub(super) const ALIASES: [&[&str]; 7] = [&SERVER, &QUEUE, &TLS_CERT, &TLS_KEY, &ROOT_CA, &SERVER_NAME, &SKIP_VERIFY];
 
 /// The keys of the settings file, in the order in which `idempotence config` prints them.
-pub(super) const KEYS: [FileKey; 27] = [
+pub(super) const KEYS: [FileKey; 29] = [
     FileKey::new("address", "TEMPORAL_ADDRESS", Kind::Text),
     FileKey::new("namespace", "TEMPORAL_NAMESPACE", Kind::Text),
     FileKey::new("task_queue", "TASKQUEUE", Kind::Text),
@@ -93,6 +93,8 @@ pub(super) const KEYS: [FileKey; 27] = [
     FileKey::new("log_level", "LOG_LEVEL", Kind::Text),
     FileKey::new("check_interval", "CHECK_TRANSFER_TASKQUEUE_TIMER", Kind::Seconds),
     FileKey::new("compact_after", "IDEMPOTENCE_COMPACT_AFTER", Kind::Megabytes),
+    FileKey::new("supplier", "SUPPLIER_URL", Kind::Text),
+    FileKey::new("supplier_key", "IDEMPOTENCE_SUPPLIER_KEY", Kind::Text),
     FileKey::new("web_ui", "TEMPORAL_UI_URL", Kind::Text),
     FileKey::new("theme", "IDEMPOTENCE_THEME", Kind::Text),
     FileKey::new("ascii", "IDEMPOTENCE_ASCII", Kind::Boolean),
@@ -101,7 +103,7 @@ pub(super) const KEYS: [FileKey; 27] = [
 ];
 
 /// Every name that this program understands, grouped by topic.
-pub const NAMES: [Name; 56] = [
+pub const NAMES: [Name; 58] = [
     Name::new(
         Connection,
         "TEMPORAL_ADDRESS",
@@ -184,6 +186,12 @@ pub const NAMES: [Name; 56] = [
         Worker,
         "IDEMPOTENCE_COMPACT_AFTER",
         "megabytes of attempts after which a worker compacts the journal (default 64; 0 means never)",
+    ),
+    Name::new(Supplier, "SUPPLIER_URL", "the supplier that ships orders, as http://host:port (default none)"),
+    Name::new(
+        Supplier,
+        "IDEMPOTENCE_SUPPLIER_KEY",
+        "how the supplier recognises a repeated order: header, lookup or none (default header)",
     ),
     Name::new(Screen, "LOG_LEVEL", "trace, debug, info, warn or error (default info)"),
     Name::new(Program, "TEMPORAL_CLI", "the temporal program that runs the embedded server"),

@@ -2,7 +2,7 @@
 
 use super::error::SettingsError;
 
-use Area::{CodecServer, Connection, Database, Encryption, Files, Program, Screen, TaskQueue, Worker};
+use Area::{CodecServer, Connection, Database, Encryption, Files, Program, Screen, Supplier, TaskQueue, Worker};
 
 /// A part of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum Area {
     Program,
     /// Settings of workers.
     Worker,
+    /// The supplier of orders.
+    Supplier,
     /// The screen and the log.
     Screen,
 }
@@ -30,13 +32,14 @@ pub enum Area {
 impl Area {
     /// Every part.
     pub const ALL: &[Self] =
-        &[Files, Connection, TaskQueue, Encryption, CodecServer, Database, Program, Worker, Screen];
+        &[Files, Connection, TaskQueue, Encryption, CodecServer, Database, Program, Worker, Supplier, Screen];
     /// The parts that the dashboard needs.
-    pub const DASHBOARD: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Program, Worker, Screen];
+    pub const DASHBOARD: &[Self] =
+        &[Files, Connection, TaskQueue, Encryption, Database, Program, Worker, Supplier, Screen];
     /// The parts that a demo needs. It has no screen.
-    pub const DEMO: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Program, Worker];
+    pub const DEMO: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Program, Worker, Supplier];
     /// The parts that a worker needs.
-    pub const WORKER: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Worker];
+    pub const WORKER: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database, Worker, Supplier];
     /// The parts that sending an order needs.
     pub const START: &[Self] = &[Files, Connection, TaskQueue, Encryption, Database];
     /// The parts that watching executions needs.
@@ -47,6 +50,8 @@ impl Area {
     pub const CODEC_SERVER: &[Self] = &[Files, Encryption, CodecServer];
     /// The parts that a command needs if it uses only the database.
     pub const STORE: &[Self] = &[Files, Database];
+    /// The parts that an audit needs.
+    pub const AUDIT: &[Self] = &[Files, Database, Supplier];
     /// The parts that a command for keys needs.
     pub const KEYS: &[Self] = &[Files, Encryption];
 }

@@ -96,6 +96,8 @@ impl Effective {
             Shown::of("log_level", &self.log_level, |level| json!(level.as_str().to_ascii_lowercase())),
             Shown::of("check_interval", &self.check_interval, |interval| json!(interval.as_secs())),
             Shown::of("compact_after", &self.compact_after, |megabytes| json!(megabytes)),
+            Shown::of("supplier", &self.supplier, |url| url.as_ref().map_or(Value::Null, |url| json!(url.to_string()))),
+            Shown::of("supplier_key", &self.supplier_key, |policy| json!(policy.name())),
             Shown::optional("web_ui", "TEMPORAL_UI_URL", self.screen.web_ui.as_ref(), |url| json!(url)),
             Shown::of("theme", &self.screen.theme, |theme| json!(theme.name())),
             Shown::of("ascii", &self.screen.ascii, |ascii| json!(ascii)),

@@ -13,8 +13,10 @@ use super::layer::Found;
 use super::sourced::Sourced;
 use super::sources::Sources;
 use crate::app::Theme;
+use crate::domain::{KeyPolicy, UnknownKeyPolicy};
 use crate::error_text::quoted;
 use crate::listen::{ListenAddress, ListenAddressError};
+use crate::supplier::{SupplierUrl, SupplierUrlError};
 
 /// Parses the server's address.
 pub(super) fn address(found: &Found<'_>) -> Result<Target, SettingsError> {
@@ -103,6 +105,27 @@ pub(super) fn web_ui(found: &Found<'_>) -> Result<String, SettingsError> {
         }
         _ => Err(found.invalid("it must be an address such as http://localhost:8080, without a user name")),
     }
+}
+
+/// Parses the address of a supplier. `none` turns off a lower layer's.
+pub(super) fn supplier(found: &Found<'_>) -> Result<Option<SupplierUrl>, SettingsError> {
+    let text = found.text.trim();
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|error| match error {
+        SupplierUrlError::User => SettingsError::Invalid {
+            origin: found.origin.clone(),
+            value: "not shown, because it may contain a password".to_owned(),
+            problem: error.to_string(),
+        },
+        SupplierUrlError::Form | SupplierUrlError::Query => found.invalid(error.to_string()),
+    })
+}
+
+/// Parses the name of a key policy.
+pub(super) fn supplier_key(found: &Found<'_>) -> Result<KeyPolicy, SettingsError> {
+    found.text.trim().parse().map_err(|_: UnknownKeyPolicy| found.invalid("it must be header, lookup or none"))
 }
 
 /// Parses a namespace or a task queue: not empty, within the server's limit, no control characters.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::domain::{
-    Change, Decision, Effect, Guard, IdempotencyKey, InventoryRules, LedgerEntry, Origin, Receipt, UnixMillis,
+    Change, Decision, Effect, Guard, IdempotencyKey, InventoryRules, LedgerEntry, Origin, Receipt, Refusal, UnixMillis,
 };
 
 use super::{
@@ -30,6 +30,8 @@ const LINE_BYTES: u64 = 1024;
 pub enum Request {
     /// Apply an effect.
     Commit(CommitRequest),
+    /// Return what would be done with an effect.
+    Preview(CommitRequest),
     /// Record a fact that does not change the stock.
     Note(Note),
 }
@@ -55,8 +57,8 @@ pub enum Publication {
     Later,
 }
 
-/// Result of one request. `None` for a note, which has no receipt, and for a supplier order whose units must be shipped
-/// first.
+/// Result of one request. `None` for a note, which has no receipt, and for the preview of a supplier order whose units
+/// must be shipped first.
 pub type Answer = Result<Option<Committed>, StoreError>;
 
 /// The store of one process.
@@ -187,7 +189,7 @@ impl<M: Storage> Engine<M> {
         let mut answers = Vec::with_capacity(requests.len());
         let mut must_be_durable = false;
         for request in requests {
-            must_be_durable |= !matches!(request, Request::Note(Note::Attempt(_)));
+            must_be_durable |= !matches!(request, Request::Note(Note::Attempt(_)) | Request::Preview(_));
             answers.push(self.decide(request, &mut lines).map_err(StoreError::before_writing)?);
         }
         self.write(&lines)?;
@@ -209,7 +211,14 @@ impl<M: Storage> Engine<M> {
             Request::Note(Note::Attempt(event)) => self.add(Fact::Attempt(event.clone()), lines).map(|()| Ok(None)),
             Request::Note(Note::Refused(refused)) => self.add(Fact::Reject(refused.clone()), lines).map(|()| Ok(None)),
             Request::Commit(request) => self.decide_effect(request, lines),
+            Request::Preview(request) => self.preview(request, lines),
         }
+    }
+
+    fn preview(&mut self, request: &CommitRequest, lines: &[u8]) -> Result<Answer, StoreError> {
+        let CommitRequest { effect, guard, origin } = request;
+        let recorded = if *guard == Guard::Ledger { self.look_up(&effect.key(), lines)? } else { None };
+        Ok(previewed(self.state()?.inventory.decide(effect, *guard, &origin.run, recorded)))
     }
 
     fn decide_effect(&mut self, request: &CommitRequest, lines: &mut Vec<u8>) -> Result<Answer, StoreError> {
@@ -224,7 +233,7 @@ impl<M: Storage> Engine<M> {
             }
             Ok(Decision::Replay { receipt, same_run }) => Ok(committed(CommitOutcome::Replayed, receipt, same_run)),
             Ok(Decision::Skip(receipt)) => Ok(committed(CommitOutcome::Skipped, receipt, false)),
-            Ok(Decision::Ship) => Ok(Ok(None)),
+            Ok(Decision::Ship) => Ok(Err(StoreError::NotShipped)),
             Err(refusal) => {
                 let error = StoreError::from(refusal);
                 self.add(Fact::Reject(Refused::new(effect, &error, origin)), lines)?;
@@ -405,6 +414,18 @@ impl<M: Storage> Engine<M> {
 
     pub(super) fn state_mut(&mut self) -> Result<&mut Loaded, StoreError> {
         self.loaded.as_mut().ok_or(StoreError::Stopped)
+    }
+}
+
+/// Returns the answer to a preview.
+pub(super) fn previewed(decided: Result<Decision, Refusal>) -> Answer {
+    let committed = |outcome, receipt, same_run| Ok(Some(Committed { outcome, receipt, same_run }));
+    match decided {
+        Ok(Decision::Apply(change)) => committed(CommitOutcome::Applied, change.receipt, true),
+        Ok(Decision::Replay { receipt, same_run }) => committed(CommitOutcome::Replayed, receipt, same_run),
+        Ok(Decision::Skip(receipt)) => committed(CommitOutcome::Skipped, receipt, false),
+        Ok(Decision::Ship) => Ok(None),
+        Err(refusal) => Err(refusal.into()),
     }
 }
 

@@ -161,6 +161,9 @@ pub enum StoreError {
         /// The encoder's error.
         cause: String,
     },
+    /// A supplier must ship the units first: the stock has become low since the activity looked at it.
+    #[error("the stock has become low, so the next attempt orders from the supplier")]
+    NotShipped,
     /// The writer's thread has ended.
     #[error("the store's writer has stopped; start the worker again")]
     Stopped,
@@ -295,6 +298,7 @@ impl StoreError {
             | Self::NewerSchema { .. }
             | Self::NoTables { .. }
             | Self::Unwritable { .. }
+            | Self::NotShipped
             | Self::Stopped => true,
             Self::NotWritten(error) => error.is_retryable(),
         }
@@ -319,13 +323,14 @@ impl StoreError {
             Self::Poisoned { .. } => "StorePoisoned",
             Self::Stopped | Self::Unwritable { .. } => "StoreStopped",
             Self::NotWritten(_) => Self::UNAVAILABLE,
+            Self::NotShipped => Self::NOT_SHIPPED,
         }
     }
 
     /// Whether an effect that failed with this type was certainly not applied.
     #[must_use]
     pub fn is_before_writing(type_name: &str) -> bool {
-        [Self::BUSY, Self::DAMAGED, Self::UNAVAILABLE].contains(&type_name)
+        [Self::BUSY, Self::DAMAGED, Self::UNAVAILABLE, Self::NOT_SHIPPED].contains(&type_name)
     }
 
     /// Returns the same error for a request that has not written anything.
@@ -349,6 +354,7 @@ impl StoreError {
             | Self::DamagedTable { .. }
             | Self::NewerSchema { .. }
             | Self::NoTables { .. }
+            | Self::NotShipped
             | Self::NotWritten(_) => self,
         }
     }
@@ -358,6 +364,7 @@ impl StoreError {
     const BUSY: &'static str = "StoreBusy";
     const DAMAGED: &'static str = "StoreDamaged";
     const UNAVAILABLE: &'static str = "StoreUnavailable";
+    const NOT_SHIPPED: &'static str = "NotShipped";
 }
 
 /// Returns the error for a damaged document without a journal.

@@ -81,8 +81,9 @@ impl Store for StoreHandle {
         async move { answer.await?.ok_or(StoreError::Stopped) }.boxed()
     }
 
-    fn commit_if_delivered(&self, request: CommitRequest) -> BoxFuture<'static, Result<Option<Committed>, StoreError>> {
-        self.ask(Request::Commit(request))
+    fn must_ship(&self, request: CommitRequest) -> BoxFuture<'static, Result<bool, StoreError>> {
+        let answer = self.ask(Request::Preview(request));
+        async move { Ok(answer.await?.is_none()) }.boxed()
     }
 
     fn note(&self, note: Note) -> BoxFuture<'static, Result<(), StoreError>> {

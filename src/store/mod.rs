@@ -99,11 +99,11 @@ pub trait Store: Send + Sync + 'static {
     /// Applies the effect once, however many attempts request it. The result is durable.
     fn commit(&self, request: CommitRequest) -> BoxFuture<'static, Result<Committed, StoreError>>;
 
-    /// The same for a supplier order with [`Delivery::NotShipped`]: returns `None`, and changes nothing, if a supplier must
-    /// ship units first.
+    /// Whether a supplier must ship units before a supplier order with [`Delivery::NotShipped`] can be committed. Changes
+    /// nothing.
     ///
     /// [`Delivery::NotShipped`]: crate::domain::Delivery::NotShipped
-    fn commit_if_delivered(&self, request: CommitRequest) -> BoxFuture<'static, Result<Option<Committed>, StoreError>>;
+    fn must_ship(&self, request: CommitRequest) -> BoxFuture<'static, Result<bool, StoreError>>;
 
     /// Records a note. An event of an attempt is not synced, so a loss of power may lose the last events.
     fn note(&self, note: Note) -> BoxFuture<'static, Result<(), StoreError>>;

@@ -10,7 +10,13 @@
 //! | `api` | requests and responses, as types for client and service |
 //! | `key` | the header `Idempotency-Key` |
 //! | `service` | the service: `idempotence supplier` |
+//! | `client`, `url` | the client, for this service and for others that honour the header |
 
 pub mod api;
+mod client;
 pub mod key;
 pub mod service;
+mod url;
+
+pub use client::{Sent, SupplierClient, SupplierError};
+pub use url::{SupplierUrl, SupplierUrlError};

@@ -14,6 +14,7 @@ use super::{
     attempt_count::AttemptCount,
     metrics::WorkerMetrics,
     received::{InvalidOrder, OrderArgument, SupplierArguments},
+    supply::Supplier,
     wire::{Demo, EffectResult},
 };
 use crate::{
@@ -23,6 +24,7 @@ use crate::{
     },
     faults::{Action, Draw, FaultPlan, Point, Seed},
     store::{AttemptEvent, CommitOutcome, CommitRequest, Committed, Note, Phase, Refused, Store, StoreError},
+    supplier::{Sent, SupplierError},
 };
 
 /// How long a hanging attempt sleeps beyond its deadline, so that the next attempt is already running when it resumes.
@@ -40,6 +42,7 @@ pub struct InventoryActivities {
     pub(super) faults: FaultPlan,
     pub(super) seed: Seed,
     pub(super) guard: Guard,
+    pub(super) supplier: Option<Supplier>,
     pub(super) worker_metrics: WorkerMetrics,
     pub(super) attempts: Arc<AttemptCount>,
 }
@@ -182,6 +185,10 @@ impl InventoryActivities {
             faults,
             seed: demo.map_or(self.seed, |demo| demo.seed),
             guard: demo.map_or(self.guard, |demo| demo.guard),
+            supplier: self.supplier.clone().map(|supplier| Supplier {
+                policy: demo.and_then(|demo| demo.supplier).unwrap_or(supplier.policy),
+                ..supplier
+            }),
             deadline: info.deadline,
             worker_metrics: self.worker_metrics.clone(),
         })
@@ -227,6 +234,7 @@ struct Execution {
     faults: FaultPlan,
     seed: Seed,
     guard: Guard,
+    supplier: Option<Supplier>,
     deadline: Option<SystemTime>,
     worker_metrics: WorkerMetrics,
 }
@@ -234,6 +242,7 @@ struct Execution {
 /// Why an attempt ends without a result.
 enum Stopped {
     Store(StoreError),
+    Supplier(SupplierError),
     Injected(Point),
 }
 
@@ -244,6 +253,12 @@ impl Execution {
         let phase = match &result {
             Ok(committed) => Phase::Completed { outcome: committed.outcome },
             Err(Stopped::Store(error)) => Phase::Failed {
+                code: error.type_name().to_owned(),
+                message: error.to_string(),
+                retryable: error.is_retryable(),
+                point: None,
+            },
+            Err(Stopped::Supplier(error)) => Phase::Failed {
                 code: error.type_name().to_owned(),
                 message: error.to_string(),
                 retryable: error.is_retryable(),
@@ -268,14 +283,19 @@ impl Execution {
                 own: made_here(&committed),
             }),
             Err(Stopped::Store(error)) => Err(failure(&error, error.type_name(), error.is_retryable())),
+            Err(Stopped::Supplier(error)) => Err(failure(&error, error.type_name(), error.is_retryable())),
             Err(Stopped::Injected(_)) => Err(failure(&RANDOM_ERROR, RANDOM_ERROR_TYPE, true)),
         }
     }
 
     async fn attempt(&self, effect: Effect) -> Result<Committed, Stopped> {
         self.note(Phase::Started).await.map_err(|error| Stopped::Store(error.before_writing()))?;
+        let effect = match (effect, &self.supplier) {
+            (Effect::Supplier(order), Some(supplier)) => Effect::Supplier(self.delivered(order, supplier).await?),
+            (effect, _) => effect,
+        };
         self.fault(Point::BeforeCommit).await?;
-        let request = CommitRequest { effect, guard: self.guard, origin: self.origin.clone() };
+        let request = self.request(effect);
         let asked = Instant::now();
         let answer = self.store.commit(request).await;
         self.worker_metrics.commit(asked.elapsed());
@@ -285,6 +305,37 @@ impl Execution {
         }
         self.fault(Point::AfterCommit).await?;
         Ok(committed)
+    }
+
+    fn request(&self, effect: Effect) -> CommitRequest {
+        CommitRequest { effect, guard: self.guard, origin: self.origin.clone() }
+    }
+
+    /// Returns the supplier order with its shipment, if it needs one.
+    async fn delivered(&self, order: SupplierOrder, supplier: &Supplier) -> Result<SupplierOrder, Stopped> {
+        let order = SupplierOrder { delivery: Delivery::NotShipped, ..order };
+        match self.store.must_ship(self.request(Effect::Supplier(order.clone()))).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(order),
+            // The commit records the refusal.
+            Err(error) if !error.is_retryable() => return Ok(order),
+            Err(error) => return Err(Stopped::Store(error.before_writing())),
+        }
+        let found = supplier.look_up(&order, self.time_left()).await.map_err(Stopped::Supplier)?;
+        let sent = if let Some(shipment) = found {
+            // An earlier request has caused it.
+            Sent { shipment, replayed: true }
+        } else {
+            self.fault(Point::BeforeSend).await?;
+            supplier.send(&order, self.time_left()).await.map_err(Stopped::Supplier)?
+        };
+        let Sent { shipment, replayed } = sent;
+        if let Err(error) = self.note(Phase::Shipped { shipment: shipment.clone(), replayed }).await {
+            // The commit records the shipment too.
+            tracing::warn!(%error, "could not record a shipment in the journal");
+        }
+        self.fault(Point::AfterSend).await?;
+        Ok(SupplierOrder { delivery: Delivery::Shipped(shipment), ..order })
     }
 
     fn count(&self, result: &Result<Committed, Stopped>) {
@@ -323,8 +374,12 @@ impl Execution {
     }
 
     fn until_after_deadline(&self) -> Duration {
-        let left = self.deadline.and_then(|deadline| deadline.duration_since(SystemTime::now()).ok());
-        left.unwrap_or_default() + HANG_BEYOND
+        self.time_left().unwrap_or_default() + HANG_BEYOND
+    }
+
+    /// Time until the attempt ends; `None` without a deadline. Zero after it.
+    fn time_left(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.duration_since(SystemTime::now()).unwrap_or_default())
     }
 }
 

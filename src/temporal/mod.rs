@@ -41,6 +41,7 @@ mod proxy;
 mod received;
 mod socket;
 mod starter;
+mod supply;
 mod task_log;
 mod times;
 mod tls;
@@ -70,6 +71,7 @@ pub use presence::{PollerWatch, Pollers, Presence, find_worker};
 pub use profile::{PROFILE_FILE, PROFILE_FOLDER, Profile, ProfileError, profiles};
 pub use proxy::{Proxy, ProxyError};
 pub use starter::{StartError, StartRequest, Started, Watch, WatchError, start, start_limited, watch};
+pub use supply::Supplier;
 pub use task_log::{FailedTask, failed_tasks, log_failed_tasks};
 pub(crate) use tls::is_content;
 pub use tls::{

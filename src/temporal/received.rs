@@ -168,7 +168,7 @@ fn supplier_input(values: &[Value]) -> Result<SupplierInput, InvalidOrder> {
 }
 
 fn read_demo(fields: &Fields<'_>) -> Result<Demo, String> {
-    fields.check_names(&["Faults", "Seed", "Guard", "Retry"], true)?;
+    fields.check_names(&["Faults", "Seed", "Guard", "Supplier", "Retry"], true)?;
     let faults = match fields.text("Faults")? {
         Some(text) if !text.is_empty() => {
             text.parse::<FaultPlan>().map_err(|problem| format!("Demo.Faults: {problem}"))?;
@@ -180,9 +180,12 @@ fn read_demo(fields: &Fields<'_>) -> Result<Demo, String> {
         Some(text) => text.parse().map_err(|problem| format!("Demo.Guard: {problem}"))?,
         None => Guard::default(),
     };
+    let supplier =
+        fields.text("Supplier")?.map(|text| text.parse().map_err(|problem| format!("Demo.Supplier: {problem}")));
+    let supplier = supplier.transpose()?;
     let seed: Seed = fields.unsigned("Seed", 0, u64::MAX)?.unwrap_or_default();
     let retry = fields.object("Retry")?.map(|retry| read_retry(&retry)).transpose()?;
-    Ok(Demo { faults, seed, guard, retry: retry.unwrap_or_default() })
+    Ok(Demo { faults, seed, guard, supplier, retry: retry.unwrap_or_default() })
 }
 
 /// Reads the retry settings. With the values that this function refuses, the server would refuse the workflow's command

@@ -12,7 +12,7 @@ use temporalio_common::{
 };
 
 use crate::{
-    domain::{Guard, RetryWaits, Stock, millis, sanitize},
+    domain::{Guard, KeyPolicy, RetryWaits, Stock, millis, sanitize},
     faults::{FaultPlan, Seed},
     store::CommitOutcome,
 };
@@ -45,15 +45,19 @@ pub struct Demo {
     pub seed: Seed,
     /// Guard of both effects.
     pub guard: Guard,
+    /// How the supplier recognises a repetition; `None` for the worker's setting. Without effect if the worker has no
+    /// supplier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supplier: Option<KeyPolicy>,
     /// Retry policy and timeout of both activities.
     pub retry: RetrySettings,
 }
 
 impl Demo {
-    /// Settings with the default retry policy.
+    /// Settings with the default retry policy, and the worker's supplier.
     #[must_use]
     pub fn new(faults: &FaultPlan, seed: Seed, guard: Guard) -> Self {
-        Self { faults: faults.to_string(), seed, guard, retry: RetrySettings::default() }
+        Self { faults: faults.to_string(), seed, guard, supplier: None, retry: RetrySettings::default() }
     }
 }
 

@@ -18,6 +18,7 @@ use super::{
     activities::InventoryActivities,
     attempt_count::AttemptCount,
     metrics::{Exporter, WorkerMetrics},
+    supply::Supplier,
     workflow::{InventoryTask, InventoryWorkflow},
 };
 use crate::{
@@ -62,6 +63,8 @@ pub struct WorkerSetup {
     pub seed: Seed,
     /// Guard for orders without a `Demo` field.
     pub guard: Guard,
+    /// The supplier that ships orders; `None` if supplier orders are credited at once.
+    pub supplier: Option<Supplier>,
     /// Endpoint for Prometheus while the worker runs. It includes the client's calls if the client was connected with
     /// [`Exporter::client_meter`].
     pub metrics: Option<Exporter>,
@@ -172,6 +175,7 @@ fn build(
         faults: setup.faults.clone(),
         seed: setup.seed,
         guard: setup.guard,
+        supplier: setup.supplier.clone(),
         worker_metrics: worker_metrics.clone(),
         attempts: Arc::clone(attempts),
     };

@@ -144,6 +144,7 @@ impl Sandbox {
             faults: FaultPlan::none(),
             seed: 0,
             guard: Guard::Ledger,
+            supplier: None,
             metrics: None,
             attempts_per_sdk_worker: ATTEMPTS_PER_SDK_WORKER,
         }

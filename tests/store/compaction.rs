@@ -236,6 +236,7 @@ fn a_worker_compacts_after_enough_attempts_and_answers_meanwhile() {
             match request {
                 Request::Note(note) => block_on(store.note(note)).unwrap(),
                 Request::Commit(request) => drop(block_on(store.commit(request)).unwrap()),
+                Request::Preview(request) => drop(block_on(store.must_ship(request)).unwrap()),
             }
         }
         orders += 1;

@@ -92,6 +92,7 @@ fn mend(error: &StoreError, document: &Path) -> Option<String> {
         | StoreError::NewerSchema { .. }
         | StoreError::NoTables { .. }
         | StoreError::Unwritable { .. }
+        | StoreError::NotShipped
         | StoreError::Stopped => None,
     }
 }

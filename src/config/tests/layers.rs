@@ -1,6 +1,7 @@
 //! Which layer and which name decides.
 
 use super::*;
+use crate::domain::KeyPolicy;
 
 #[test]
 fn d15_temporal_url_is_obeyed() {
@@ -17,7 +18,7 @@ fn without_settings_the_defaults_apply() {
     let place = Place::new();
     let home = place.root.path().join("home");
     let settings = place.settings();
-    assert_eq!(settings.child_flags(), ["--encrypt-payload=false", "--tls=false"]);
+    assert_eq!(settings.child_flags(), ["--encrypt-payload=false", "--tls=false", "--supplier=none"]);
     assert_eq!(settings.address, Address::default());
     assert!(matches!(settings.transport, Transport::Plaintext) && settings.api_key.is_none());
     assert_eq!((settings.namespace.as_str(), settings.task_queue.as_str()), ("default", "inventory-task-queue"));
@@ -134,5 +135,24 @@ fn an_empty_variable_is_unset_and_an_empty_flag_is_an_error() {
     ] {
         let message = Place::new().flags(flags).error().to_string();
         assert!(message.starts_with("--") && message.contains("on the command line is \"\": it "), "{message}");
+    }
+}
+
+#[test]
+fn a_supplier_is_an_address_or_none() {
+    let place = || Place::new().env("SUPPLIER_URL", "http://127.0.0.1:8855");
+    let settings = place().env("IDEMPOTENCE_SUPPLIER_KEY", "lookup").settings();
+    assert_eq!(settings.supplier.as_ref().map(ToString::to_string).as_deref(), Some("http://127.0.0.1:8855"));
+    assert_eq!(settings.child_flags()[2..], ["--supplier=http://127.0.0.1:8855", "--supplier-key=lookup"]);
+    let off = place().flags(Flags { supplier: Some("none".into()), ..Flags::default() }).settings();
+    assert_eq!((off.supplier, off.supplier_key), (None, KeyPolicy::Header));
+    for (name, value, expected) in [
+        ("SUPPLIER_URL", "8855", "http://127.0.0.1:8855"),
+        ("SUPPLIER_URL", "http://me:secret@host", "user name"),
+        ("SUPPLIER_URL", "http://host/?a=b", "no '?'"),
+        ("IDEMPOTENCE_SUPPLIER_KEY", "always", "header, lookup or none"),
+    ] {
+        let error = Place::new().env(name, value).error().to_string();
+        assert!(error.contains(expected) && !error.contains("secret"), "{error}");
     }
 }

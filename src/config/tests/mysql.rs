@@ -64,7 +64,7 @@ fn the_variables_of_the_original_demo_are_used_if_database_selects_mysql() {
         let settings = place.settings();
         assert_eq!((mysql_of(&settings).tls.clone(), settings.database.explicit), (MySqlTls::Off, true));
         assert_eq!(settings.notices, Vec::<String>::new());
-        assert_eq!((settings.database.location.file(), settings.child_flags().len()), (None, 2));
+        assert_eq!((settings.database.location.file(), settings.child_flags().len()), (None, 3));
     }
 }
 

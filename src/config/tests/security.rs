@@ -52,13 +52,13 @@ fn relative_files_start_at_the_folder_of_their_layer() {
     assert_eq!(identity.key.origin, "TEMPORAL_TLS_KEY in the environment");
     let flags = Flags { tls_cert: Some("c.pem".into()), tls_key: Some("c.key".into()), ..Flags::default() };
     let mut settings = pair().flags(flags).settings();
-    let child = ["--encrypt-payload=false", "--tls=true", "--tls-cert=c.pem", "--tls-key=c.key"];
+    let child = ["--encrypt-payload=false", "--tls=true", "--tls-cert=c.pem", "--tls-key=c.key", "--supplier=none"];
     assert_eq!(settings.child_flags(), child);
     // A server on this machine does not use TLS.
     settings.transport = Transport::Plaintext;
-    assert_eq!(settings.child_flags(), ["--encrypt-payload=false", "--tls=false"]);
+    assert_eq!(settings.child_flags(), ["--encrypt-payload=false", "--tls=false", "--supplier=none"]);
     let https = Place::new().env("TEMPORAL_ADDRESS", "https://far:1").settings();
-    assert_eq!(https.child_flags(), ["--encrypt-payload=false", "--tls=true"]);
+    assert_eq!(https.child_flags(), ["--encrypt-payload=false", "--tls=true", "--supplier=none"]);
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn an_api_key_is_sent_without_tls_if_its_own_layer_says_so_and_to_another_machin
     assert!(near.api_key.is_some() && matches!(near.transport, Transport::Plaintext));
     assert!(near.notices.is_empty(), "{:?}", near.notices);
     // A child reads the layer itself. A flag would override the layer and remove the key.
-    assert_eq!(near.child_flags(), ["--encrypt-payload=false"]);
+    assert_eq!(near.child_flags(), ["--encrypt-payload=false", "--supplier=none"]);
     let far = Place::new().envs(&mesh).env("TEMPORAL_URL", "mesh:7233").settings();
     let loud = far.notices.iter().find(|notice| {
         notice.starts_with("INSECURE: anyone on the network can read the API key that is sent to mesh:7233")

@@ -1,6 +1,7 @@
 //! The content of the settings file, and the errors about it.
 
 use super::*;
+use crate::domain::KeyPolicy;
 
 /// The message about a settings file of this text, without the file's path.
 #[track_caller]
@@ -18,7 +19,7 @@ fn every_key_is_obeyed() {
     let settings = Place::new()
         .settings_file(
             "\u{feff}# all of it\r\naddress = \"h:1\"\r\nnamespace = \"n\"\ntask_queue = 'q'\ndatabase = '/d.json'\n\
-             temporal_cli = 't'\nlog_level = 'warn'\ncheck_interval = 1_0\ncompact_after = 7\ntheme = 'mono'\nascii = true\nstill = true\n\
+             temporal_cli = 't'\nlog_level = 'warn'\ncheck_interval = 1_0\ncompact_after = 7\nsupplier = 'http://s:1'\nsupplier_key = 'lookup'\ntheme = 'mono'\nascii = true\nstill = true\n\
              profile = 'default'\ntls = true\nserver_name = 's'\ninsecure_skip_verify = false\nconnect_timeout = 7\n\
              encrypt_payload = false\nencryption_key_id = 'k'\nmetrics = '9464'\ntls_cert = 'c.pem'\n\
              tls_key = '../idempotence/c.key'\nserver_root_ca_cert = 'c.pem'",
@@ -33,6 +34,8 @@ fn every_key_is_obeyed() {
     assert_eq!((settings.task_queue.as_str(), file_of(&settings.database)), ("q", ("/d.json".into(), true)));
     assert_eq!((settings.temporal_cli, settings.log_level), (Some("t".into()), Level::WARN));
     assert_eq!((settings.check_interval, settings.compact_after), (Duration::from_secs(10), 7));
+    let supplier = (settings.supplier.map(|url| url.to_string()), settings.supplier_key);
+    assert_eq!(supplier, (Some("http://s:1".to_owned()), KeyPolicy::Lookup));
     assert_eq!(settings.appearance, Appearance { theme: crate::app::Theme::Mono, ascii: true, still: true });
     let place = Place::new();
     let defaults = format!("{:?}", place.settings());

@@ -16,7 +16,7 @@ use super::{
     super::{
         CommitRequest, Note, StoreError,
         document::Document,
-        engine::{Answer, Committed, Request, fact_of},
+        engine::{Answer, Committed, Request, fact_of, previewed},
         error::Damage,
         progress::Progress,
         record::{Adjustment, CommitOutcome, Fact, Record, Refused},
@@ -287,6 +287,10 @@ impl MySqlEngine {
                 self.add(Fact::Reject(refused.clone()), additions).map(|()| Ok(None))
             }
             Request::Commit(request) => self.decide_effect(request, ledger, additions),
+            Request::Preview(CommitRequest { effect, guard, origin }) => {
+                let recorded = ledger.get(&effect.key()).filter(|_| *guard == Guard::Ledger).cloned();
+                Ok(previewed(self.state()?.inventory.decide(effect, *guard, &origin.run, recorded)))
+            }
         }
     }
 
@@ -313,7 +317,7 @@ impl MySqlEngine {
             }
             Ok(Decision::Replay { receipt, same_run }) => committed(CommitOutcome::Replayed, receipt, same_run),
             Ok(Decision::Skip(receipt)) => committed(CommitOutcome::Skipped, receipt, false),
-            Ok(Decision::Ship) => Ok(Ok(None)),
+            Ok(Decision::Ship) => Ok(Err(StoreError::NotShipped)),
             Err(refusal) => {
                 let error = StoreError::from(refusal);
                 self.add(Fact::Reject(Refused::new(effect, &error, origin)), additions)?;
@@ -424,7 +428,9 @@ impl MySqlEngine {
 
 fn key_of(request: &Request) -> Option<IdempotencyKey> {
     match request {
-        Request::Commit(CommitRequest { effect, .. }) => Some(effect.key()),
+        Request::Commit(CommitRequest { effect, .. }) | Request::Preview(CommitRequest { effect, .. }) => {
+            Some(effect.key())
+        }
         Request::Note(_) => None,
     }
 }

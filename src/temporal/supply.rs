@@ -1,0 +1,69 @@
+//! A worker's supplier: sends an order before its units are credited.
+
+use std::time::Duration;
+
+use crate::{
+    domain::{IdempotencyKey, KeyPolicy, ShipmentId, SupplierOrder},
+    supplier::{
+        Sent, SupplierClient, SupplierError,
+        api::{OrderRequest, Quantity},
+    },
+};
+
+/// Maximum time for one request to the supplier.
+const REQUEST_LIMIT: Duration = Duration::from_secs(5);
+
+/// Time before the end of an attempt at which it no longer waits for the supplier, so that it can still report that.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// Minimum time for one request, even if the attempt ends sooner.
+const MIN_LIMIT: Duration = Duration::from_millis(100);
+
+/// The supplier of a worker, and how it recognises a repetition.
+#[derive(Debug, Clone)]
+pub struct Supplier {
+    /// The client.
+    pub client: SupplierClient,
+    /// The policy for orders that specify none.
+    pub policy: KeyPolicy,
+}
+
+impl Supplier {
+    /// Returns the newest shipment of an order whose units have been shipped; `None` if an order has to be sent. `left` is
+    /// the time until the attempt ends.
+    ///
+    /// # Errors
+    /// [`SupplierError`] if the supplier does not answer. Asking ships nothing.
+    pub(super) async fn look_up(
+        &self,
+        order: &SupplierOrder,
+        left: Option<Duration>,
+    ) -> Result<Option<ShipmentId>, SupplierError> {
+        match self.policy {
+            KeyPolicy::Lookup => Ok(self.client.find(&order.order, limit(left)).await?.pop()),
+            KeyPolicy::Header | KeyPolicy::None => Ok(None),
+        }
+    }
+
+    /// Sends an order.
+    ///
+    /// # Errors
+    /// [`SupplierError`] unless the supplier confirms the shipment.
+    pub(super) async fn send(&self, order: &SupplierOrder, left: Option<Duration>) -> Result<Sent, SupplierError> {
+        let key = match self.policy {
+            KeyPolicy::Header => Some(IdempotencyKey::supplier(&order.order)),
+            KeyPolicy::Lookup | KeyPolicy::None => None,
+        };
+        let request = OrderRequest {
+            product: order.product.clone(),
+            quantity: Quantity::new(order.quantity).ok_or(SupplierError::Quantity { quantity: order.quantity })?,
+            reference: order.order.clone(),
+        };
+        self.client.send(&request, key.as_ref(), limit(left)).await
+    }
+}
+
+/// Maximum time for a request if the attempt ends after `left`.
+fn limit(left: Option<Duration>) -> Duration {
+    left.map_or(REQUEST_LIMIT, |left| left.saturating_sub(MARGIN).clamp(MIN_LIMIT, REQUEST_LIMIT))
+}
