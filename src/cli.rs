@@ -329,19 +329,21 @@ pub struct CodecServerArgs {
 /// Arguments of `supplier`.
 #[derive(Debug, Clone, Args)]
 pub struct SupplierArgs {
-    /// Where to listen; other machines can use a non-loopback
-    /// address without a password
+    /// Where to listen; a non-loopback address is open
+    /// to other machines, without a password
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8855", verbatim_doc_comment)]
     pub listen: ListenAddress,
-    /// File of the shipments [default: supplier.jsonl beside
-    /// the database, or in the state folder for MySQL]
+    /// File of the shipments [default: supplier.jsonl
+    /// beside the database; with MySQL, in the state
+    /// folder]
     #[arg(long, value_name = "FILE", verbatim_doc_comment)]
     pub file: Option<PathBuf>,
     /// Refuse orders without an Idempotency-Key
     #[arg(long)]
     pub require_key: bool,
-    /// How long a key is known after its shipment
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "24h")]
+    /// How long a key is known after its shipment, e.g.
+    /// 24h or 2s
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "24h", verbatim_doc_comment)]
     pub key_lifetime: Duration,
     /// Exit when standard input closes, which it does when the parent dies
     #[arg(long, hide = true)]

@@ -11,6 +11,8 @@
 //! A shipment is acknowledged after its line is synced. The line contains the recorded answer and its key, so a shipment
 //! and its key are one commit. Only the keys of orders in progress are in memory alone.
 
+#[cfg(test)]
+mod crash_tests;
 mod decision;
 mod description;
 mod file;
@@ -98,17 +100,17 @@ impl std::fmt::Debug for Supplier {
 }
 
 impl Supplier {
-    /// Reads the file, locks it, and listens.
+    /// Listens, locks the file, and reads it. Clients that connect earlier than [`Self::serve`] wait.
     ///
     /// # Errors
     /// Returns [`SupplierError`] if the file cannot be used, or the address is in use.
     pub async fn open(options: SupplierOptions) -> Result<Self, SupplierError> {
         let SupplierOptions { listen, file, require_key, key_lifetime } = options;
-        let opening = tokio::task::spawn_blocking(move || open_orders(&file, key_lifetime));
-        let orders = opening.await.map_err(|error| SupplierError::Stopped(error.into()))??;
         let failed = |error| SupplierError::Bind { address: listen, error };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(SupplierError::Stopped)?;
+        let opening = tokio::task::spawn_blocking(move || open_orders(&file, key_lifetime));
+        let orders = opening.await.map_err(|error| SupplierError::Stopped(error.into()))??;
         Ok(Self { listener, address, service: Service { orders, require_key, key_lifetime } })
     }
 
