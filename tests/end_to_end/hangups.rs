@@ -61,15 +61,17 @@ fn a_hangup_ends_servers_and_scenarios_as_sigterm_does_unless_ignored() {
     };
     let server = || run(&["server", "--address", &format!("127.0.0.1:{}", free_port())]);
     let codec_server = || run(&["codec-server", "--listen", "127.0.0.1:0"]);
+    let supplier = || run(&["supplier", "--listen", "127.0.0.1:0"]);
     let demo = || run(&["demo", "--address", address()]);
     let start = || {
         let mut start = sandbox.command("start");
         start.args(["A", "123456", "1", "--timeout", "3s"]);
         start
     };
-    let cases: [(NewCommand, &str, [i32; 2]); 4] = [
+    let cases: [(NewCommand, &str, [i32; 2]); 5] = [
         (&server, "Temporal at ", [0, 0]),
         (&codec_server, "codec server at ", [0, 0]),
+        (&supplier, "supplier at ", [0, 0]),
         (&demo, "is polling", [129, 143]),
         (&start, "workflow ", [129, 143]),
     ];

@@ -44,6 +44,7 @@ mod screen;
 mod secured;
 mod servers;
 mod shipped;
+mod supplier;
 mod supplier_process;
 mod terminal;
 mod tls;

@@ -175,9 +175,7 @@ struct Received {
 impl Received {
     /// Sends a series of orders, one after another and at once, with repetitions.
     fn order_all(&mut self, orders: &Orders) {
-        for reference in ["a", "b", "a"] {
-            self.receive_keyed(reference, ship(orders, reference));
-        }
+        self.order_again(orders, &["a", "b", "a"]);
         if let Ok(answer) = answer(orders.place(order("a"), None)) {
             self.others.push(answer.body);
         }
@@ -185,6 +183,13 @@ impl Received {
             ["c", "d", "e", "a"].map(|text| (text, orders.place(order(text), key(text)))).into_iter().collect();
         for (reference, placed) in placed {
             self.receive_keyed(reference, answer(placed));
+        }
+    }
+
+    /// Sends these orders one after another.
+    fn order_again(&mut self, orders: &Orders, references: &[&str]) {
+        for reference in references {
+            self.receive_keyed(reference, ship(orders, reference));
         }
     }
 
@@ -230,8 +235,13 @@ fn at_every_operation(event: Event, power_lost: bool) -> u64 {
         let hit = machine.content().operations > number;
         let orders = machine.restart(power_lost, &[]).unwrap();
         received.check(&orders);
-        received.order_all(&orders);
+        // These may all be replays, which must be durable too.
+        received.order_again(&orders, &["a", "b", "c", "d", "e"]);
         assert_eq!(received.keyed.len(), 5);
+        drop(orders);
+        let orders = machine.restart(true, &[]).unwrap();
+        received.check(&orders);
+        received.order_all(&orders);
         received.check(&orders);
         if !hit {
             return number;

@@ -209,3 +209,35 @@ fn query(uri: &Uri, known: &[&str]) -> Result<HashMap<String, String>, Refusal> 
     }
     Ok(parameters)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+    use crate::{domain::UnixMillis, supplier::service::file::Disk};
+
+    #[tokio::test]
+    async fn only_clients_on_this_machine_can_request_an_outage() {
+        let folder = tempfile::tempdir().unwrap();
+        let (disk, lifetime) = (Disk::open(&folder.path().join("supplier.jsonl")).unwrap(), Duration::from_secs(1));
+        let orders = Orders::open(Box::new(disk), lifetime, Box::new(|| UnixMillis(0))).unwrap();
+        let service = Arc::new(Service { orders, require_key: false, key_lifetime: lifetime });
+        for (client, is_local) in [
+            ("127.0.0.1:9", true),
+            ("[::1]:9", true),
+            ("[::ffff:127.0.0.1]:9", true),
+            ("192.0.2.1:9", false),
+            ("[::ffff:192.0.2.1]:9", false),
+        ] {
+            let request = Request::put(OUTAGE).header(CONTENT_TYPE, "application/json");
+            let request = request.body(Body::from(r#"{"requests":1}"#)).unwrap();
+            let client = ConnectInfo(Client(client.parse().unwrap()));
+            let answer = outage(State(Arc::clone(&service)), client, request).await;
+            assert_eq!(
+                answer.map(|answer| answer.status()).map_err(|error| error.status()),
+                if is_local { Ok(StatusCode::OK) } else { Err(StatusCode::FORBIDDEN) }
+            );
+        }
+    }
+}
