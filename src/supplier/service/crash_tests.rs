@@ -149,8 +149,8 @@ fn order(reference: &str) -> OrderRequest {
     serde_json::from_str(&text).unwrap()
 }
 
-fn key(text: &str) -> Option<RequestKey> {
-    Some(RequestKey::new(text).unwrap())
+fn key(text: &str) -> RequestKey {
+    RequestKey::new(text).unwrap()
 }
 
 /// Waits for the answer of an order.
@@ -162,7 +162,7 @@ fn answer(placed: Result<Placed, Refusal>) -> Result<Answer, Refusal> {
 }
 
 fn ship(orders: &Orders, text: &str) -> Result<Answer, Refusal> {
-    answer(orders.place(order(text), key(text)))
+    answer(orders.place(order(text), Some(key(text))))
 }
 
 /// Answers with 201 that clients have received: the body of each key, and the bodies without a key.
@@ -180,7 +180,7 @@ impl Received {
             self.others.push(answer.body);
         }
         let placed: Vec<_> =
-            ["c", "d", "e", "a"].map(|text| (text, orders.place(order(text), key(text)))).into_iter().collect();
+            ["c", "d", "e", "a"].map(|text| (text, orders.place(order(text), Some(key(text))))).into_iter().collect();
         for (reference, placed) in placed {
             self.receive_keyed(reference, answer(placed));
         }
@@ -293,16 +293,16 @@ fn running(events: &[(u64, Event)]) -> (Machine, Orders) {
 #[test]
 fn a_key_in_progress_is_refused_and_the_order_completes_without_its_client() {
     let (machine, orders) = running(&[(1, Event::Wait)]);
-    let gone = orders.place(order("a"), key("a")).unwrap();
+    let gone = orders.place(order("a"), Some(key("a"))).unwrap();
     machine.wait_until(|content| content.is_waiting);
-    assert_eq!(orders.place(order("a"), key("a")).unwrap_err(), Refusal::KeyInFlight);
-    assert_eq!(orders.place(order("b"), key("a")).unwrap_err(), Refusal::KeyInFlight);
+    assert_eq!(orders.place(order("a"), Some(key("a"))).unwrap_err(), Refusal::KeyInFlight);
+    assert_eq!(orders.place(order("b"), Some(key("a"))).unwrap_err(), Refusal::KeyInFlight);
     assert_eq!(orders.page(0, 9).unwrap().shipped, 0, "not durable yet");
     drop(gone);
     machine.release();
     let since = Instant::now();
     let replayed = loop {
-        match answer(orders.place(order("a"), key("a"))) {
+        match answer(orders.place(order("a"), Some(key("a")))) {
             Err(Refusal::KeyInFlight) => assert!(since.elapsed() < TEST_TIMEOUT),
             answer => break answer.unwrap(),
         }
@@ -316,7 +316,7 @@ fn orders_that_wait_at_the_same_time_share_one_sync() {
     let (machine, orders) = running(&[(1, Event::Wait)]);
     let first = orders.place(order("first"), None);
     machine.wait_until(|content| content.is_waiting);
-    let others: Vec<_> = (0..100).map(|number| orders.place(order("other"), key(&number.to_string()))).collect();
+    let others: Vec<_> = (0..100).map(|number| orders.place(order("other"), Some(key(&number.to_string())))).collect();
     machine.release();
     assert_eq!(answer(first).unwrap().number.0, 1);
     let numbers: Vec<_> = others.into_iter().map(|placed| answer(placed).unwrap().number.0).collect();
@@ -331,7 +331,7 @@ fn orders_that_wait_too_long_for_the_disk_are_refused_and_use_up_no_key() {
     machine.wait_until(|content| content.is_waiting);
     let refused = loop {
         let number = placed.len().to_string();
-        match orders.place(order("other"), key(&number)) {
+        match orders.place(order("other"), Some(key(&number))) {
             Err(refusal) => break refusal,
             waiting => placed.push(waiting),
         }
@@ -340,8 +340,10 @@ fn orders_that_wait_too_long_for_the_disk_are_refused_and_use_up_no_key() {
     assert_eq!(refused, Refusal::Busy);
     machine.release();
     let next = placed.len();
-    placed.into_iter().for_each(|placed| drop(answer(placed).unwrap()));
-    assert!(!answer(orders.place(order("other"), key(&next.to_string()))).unwrap().replayed);
+    for placed in placed {
+        drop(answer(placed).unwrap());
+    }
+    assert!(!answer(orders.place(order("other"), Some(key(&next.to_string())))).unwrap().replayed);
 }
 
 #[test]
