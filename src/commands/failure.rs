@@ -12,7 +12,7 @@ use crate::{
     server::SuperviseError,
     source_text::SourceError,
     store::StoreError,
-    supplier::service::SupplierError,
+    supplier::service::ServiceError,
     temporal::{ConnectError, StartError, WatchError, WorkerError},
 };
 
@@ -120,7 +120,7 @@ pub enum Failure {
     CodecServer(#[from] CodecServerError),
     /// The supplier failed.
     #[error(transparent)]
-    Supplier(#[from] SupplierError),
+    Supplier(#[from] ServiceError),
     /// The key file cannot be read or written.
     #[error(transparent)]
     KeyFile(#[from] KeyFileError),

@@ -66,7 +66,7 @@ pub struct SupplierOptions {
 
 /// Why the service does not run.
 #[derive(Debug, thiserror::Error)]
-pub enum SupplierError {
+pub enum ServiceError {
     /// The address is in use, or does not belong to this machine.
     #[error(
         "the supplier cannot listen on {address}: {error}; choose another address with --listen, or stop the program that \
@@ -100,17 +100,17 @@ impl std::fmt::Debug for Supplier {
 }
 
 impl Supplier {
-    /// Listens, locks the file, and reads it. Clients that connect earlier than [`Self::serve`] wait.
+    /// Locks the file, reads it, and listens. A second process with the same options therefore names the file.
     ///
     /// # Errors
-    /// Returns [`SupplierError`] if the file cannot be used, or the address is in use.
-    pub async fn open(options: SupplierOptions) -> Result<Self, SupplierError> {
+    /// Returns [`ServiceError`] if the file cannot be used, or the address is in use.
+    pub async fn open(options: SupplierOptions) -> Result<Self, ServiceError> {
         let SupplierOptions { listen, file, require_key, key_lifetime } = options;
-        let failed = |error| SupplierError::Bind { address: listen, error };
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(SupplierError::Stopped)?;
         let opening = tokio::task::spawn_blocking(move || open_orders(&file, key_lifetime));
-        let orders = opening.await.map_err(|error| SupplierError::Stopped(error.into()))??;
+        let orders = opening.await.map_err(|error| ServiceError::Stopped(error.into()))??;
+        let failed = |error| ServiceError::Bind { address: listen, error };
+        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(ServiceError::Stopped)?;
         Ok(Self { listener, address, service: Service { orders, require_key, key_lifetime } })
     }
 
@@ -129,8 +129,8 @@ impl Supplier {
     /// Answers requests until `stop` resolves, and then finishes the open ones within 2 s.
     ///
     /// # Errors
-    /// Returns [`SupplierError::Stopped`] if the listener fails.
-    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), SupplierError> {
+    /// Returns [`ServiceError::Stopped`] if the listener fails.
+    pub async fn serve(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), ServiceError> {
         self.serve_with(LIMITS, stop).await
     }
 
@@ -139,9 +139,9 @@ impl Supplier {
         self,
         limits: Limits,
         stop: impl Future<Output = ()> + Send + 'static,
-    ) -> Result<(), SupplierError> {
+    ) -> Result<(), ServiceError> {
         let router = router(Arc::new(self.service));
-        connections::serve(self.listener, router, limits, stop).await.map_err(SupplierError::Stopped)
+        connections::serve(self.listener, router, limits, stop).await.map_err(ServiceError::Stopped)
     }
 }
 

@@ -35,7 +35,7 @@ struct Server {
     /// The service's time, in milliseconds.
     now: Arc<AtomicU64>,
     stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<Result<(), SupplierError>>,
+    task: JoinHandle<Result<(), ServiceError>>,
     folder: TempDir,
 }
 
