@@ -1,4 +1,4 @@
-//! The defects D1 to D14 and random schedules, on a JSON file and on a real MySQL server.
+//! The defects D1 to D14 on a JSON file and on a real MySQL server.
 
 use std::thread;
 

@@ -13,7 +13,7 @@ use idempotence::{
 
 use crate::{
     bench::{order, origin},
-    mysql_proxy::{Cut, Proxy},
+    mysql_proxy::Proxy,
     mysql_server,
 };
 
@@ -115,7 +115,7 @@ fn a_reader_of_a_long_journal_reads_the_checkpoint_and_the_tail_and_gets_the_sam
     let checkpoint = format!("SELECT seq FROM {name}.idempotence_checkpoint");
     let covers: u64 = server.value(&checkpoint).unwrap().parse().unwrap();
 
-    let proxy = Proxy::start(server.port(), 0, Cut::Before);
+    let proxy = Proxy::start(server);
     let host = MySqlHost::Tcp { host: "127.0.0.1".into(), port: proxy.port() };
     let location = Location::MySql(Box::new(MySqlDatabase { host, ..database.clone() }));
     let (whole, pages, largest) = (Cell::new(0), Cell::new(0), Cell::new(0));

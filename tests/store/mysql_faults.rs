@@ -65,13 +65,13 @@ fn through(proxy: &Proxy, database: &MySqlDatabase) -> MySqlDatabase {
     MySqlDatabase { host, ..database.clone() }
 }
 
-/// The connection is cut before and after each packet in turn. Without a guard, an effect that was applied although the
+/// The connection is cut before and after each packet in turn, or killed by the server. Without a guard, an effect that was applied although the
 /// answer to its commit was lost would be applied again.
 #[test]
 fn a_connection_that_is_cut_at_any_packet_applies_an_acknowledged_effect_once() {
     let Some(server) = mysql_server::shared() else { return };
     thread::scope(|scope| {
-        for cut in [Cut::Before, Cut::After] {
+        for cut in [Cut::Before, Cut::After, Cut::Kill] {
             scope.spawn(move || cut_at_each_packet(server, cut));
         }
     });
@@ -83,13 +83,14 @@ fn cut_at_each_packet(server: &Server, cut: Cut) {
     for packet in 1.. {
         // Otherwise each line is one more packet when the next process opens the database.
         Location::MySql(Box::new(database.clone())).reset().unwrap();
-        let proxy = Proxy::start(server.port(), packet, cut);
+        let proxy = Proxy::start(server);
+        proxy.cut_after(packet - 1, cut);
         let store = open(&through(&proxy, &database)).or_else(|_| open(&through(&proxy, &database))).unwrap();
         let committed = commit_under(&store, order("A", 1), Guard::Off).unwrap();
         assert_eq!((committed.outcome, committed.receipt.stock), (CommitOutcome::Applied, 999), "{cut:?} {packet}");
         drop(store);
         assert_right(&database, 999);
-        if !proxy.has_cut() {
+        if proxy.cancel() {
             assert!(packet > 20, "a connection and a commit need more packets than {packet}");
             break;
         }

@@ -29,6 +29,7 @@ pub struct Server {
     program: PathBuf,
     folder: TempDir,
     port: u16,
+    arguments: Vec<String>,
     /// The server ends when this pipe is closed, also if the test process is killed.
     running: Mutex<Option<Running>>,
 }
@@ -47,6 +48,12 @@ pub fn shared() -> Option<&'static Server> {
 impl Server {
     /// Starts another server.
     pub fn start() -> Option<Self> {
+        Self::start_with(|_| Some(Vec::new()))
+    }
+
+    /// Starts another server with the arguments that `prepare` returns for its folder; `None` if it returns none. The data is
+    /// in the folder `data` below.
+    pub fn start_with(prepare: impl FnOnce(&Path) -> Option<Vec<String>>) -> Option<Self> {
         let Some(program) = find(&["mariadbd", "mysqld"]) else {
             assert!(std::env::var_os(REQUIRE).is_none(), "{REQUIRE} is set, but there is neither mariadbd nor mysqld");
             // The test runner captures what `eprintln` prints.
@@ -58,7 +65,8 @@ impl Server {
             return None;
         };
         let folder = tempfile::Builder::new().prefix("mysql").tempdir().unwrap();
-        let server = Self { program, folder, port: free_port(), running: Mutex::new(None) };
+        let arguments = prepare(folder.path())?;
+        let server = Self { program, folder, port: free_port(), arguments, running: Mutex::new(None) };
         server.create_files();
         server.run();
         Some(server)
@@ -76,7 +84,7 @@ impl Server {
             command.args(["--no-defaults", "--initialize-insecure"]);
             command
         };
-        command.env("TMPDIR", self.folder.path());
+        command.env("TMPDIR", self.folder.path()).args(&self.arguments);
         let created = command.arg(data).args(as_root()).stdout(log.try_clone().unwrap()).stderr(log).status().unwrap();
         assert!(created.success(), "{}", self.log("create.log"));
     }
@@ -104,6 +112,7 @@ impl Server {
             .arg(format!("--socket={}", self.socket().display()))
             .arg(format!("--port={}", self.port))
             .arg(format!("--pid-file={}", self.folder.path().join("pid").display()))
+            .args(&self.arguments)
             .args(as_root())
             .stdin(Stdio::piped())
             .stdout(log.try_clone().unwrap())
@@ -210,7 +219,7 @@ fn as_root() -> Option<&'static str> {
     is_root().then_some("--user=root")
 }
 
-fn is_root() -> bool {
+pub fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     Path::new("/proc/self").metadata().is_ok_and(|process| process.uid() == 0)
 }
@@ -220,7 +229,7 @@ pub fn free_port() -> u16 {
 }
 
 /// Waits on a thread of its own, because a thread of an asynchronous test must not wait for another runtime.
-fn block_on<T: Send>(work: impl Future<Output = T> + Send) -> T {
+pub fn block_on<T: Send>(work: impl Future<Output = T> + Send) -> T {
     let wait = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
     thread::scope(|scope| scope.spawn(wait).join().unwrap())
 }
