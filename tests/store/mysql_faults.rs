@@ -1,7 +1,7 @@
 //! Failures of a real MySQL server and of the connection to it.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -101,13 +101,16 @@ fn cut_at_each_packet(server: &Server, cut: Cut) {
 fn connections_that_are_killed_at_any_time_lose_and_repeat_nothing() {
     let Some(server) = mysql_server::shared() else { return };
     let database = server.database();
-    let over = AtomicBool::new(false);
+    let (applied, over) = (AtomicU32::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         let killer = scope.spawn(|| {
             let mut killed = 0;
             while !over.load(Ordering::Relaxed) {
-                // A new connection takes a few milliseconds.
-                thread::sleep(Duration::from_millis(40));
+                // A kill for every 20 orders.
+                if applied.load(Ordering::Relaxed) < killed * 20 {
+                    thread::sleep(Duration::from_millis(1));
+                    continue;
+                }
                 let victim = server.value(&format!(
                     "SELECT id FROM information_schema.processlist WHERE user = '{}' LIMIT 1",
                     database.name
@@ -121,7 +124,7 @@ fn connections_that_are_killed_at_any_time_lose_and_repeat_nothing() {
         });
         let workers: Vec<_> = (0..2)
             .map(|worker| {
-                let database = &database;
+                let (database, applied) = (&database, &applied);
                 scope.spawn(move || {
                     let deadline = Instant::now() + RETRY_LIMIT;
                     let store = loop {
@@ -132,6 +135,7 @@ fn connections_that_are_killed_at_any_time_lose_and_repeat_nothing() {
                     };
                     for number in 0..200 {
                         commit_at_last(&store, &order(&format!("{worker}-{number}"), 1));
+                        applied.fetch_add(1, Ordering::Relaxed);
                     }
                 })
             })

@@ -6,11 +6,12 @@
 
 use std::{
     collections::HashMap,
+    fmt::Write as _,
     thread,
     time::{Duration, Instant},
 };
 
-use mysql_async::{Conn, prelude::Queryable};
+use mysql_async::{Conn, Row, prelude::Queryable};
 
 use super::{
     super::{
@@ -53,6 +54,9 @@ struct Additions {
     /// Each key with the line that recorded it.
     keys: Vec<(IdempotencyKey, u64)>,
 }
+
+/// A key in the ledger, and the number and the content of the line that recorded it.
+type RecordedKey = (Vec<u8>, Option<u64>, Option<Vec<u8>>);
 
 /// Why a transaction failed.
 #[derive(Debug)]
@@ -146,11 +150,11 @@ impl MySqlEngine {
     }
 
     fn transaction(&mut self, requests: &[Request], deadline: Instant) -> Result<Vec<Answer>, Failed> {
-        let row = self.lock(deadline)?;
+        let (row, recorded) = self.begin(requests, deadline)?;
         self.catch_up(&row)?;
         let mut additions = Additions::default();
         self.adopt_edit(&row, &mut additions)?;
-        let mut ledger = self.look_up(requests, deadline)?;
+        let mut ledger = self.ledger_entries(recorded)?;
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
             answers.push(self.decide(request, &mut ledger, &mut additions)?);
@@ -180,21 +184,34 @@ impl MySqlEngine {
         self.client.call(left.min(CALL_LIMIT), work)
     }
 
-    /// Begins the transaction and locks the document's row.
-    fn lock(&mut self, deadline: Instant) -> Result<DocumentRow, Failed> {
+    /// Begins the transaction, locks the document's row, and looks up the keys of the requests, in one call.
+    fn begin(&mut self, requests: &[Request], deadline: Instant) -> Result<(DocumentRow, Vec<RecordedKey>), Failed> {
+        let keys: Vec<_> = requests.iter().filter_map(key_of).map(|key| hex(key.as_str().as_bytes())).collect();
+        let mut statements = "START TRANSACTION; SELECT generation, seq, product, in_stock, last_order \
+                              FROM idempotence_document WHERE id = 1 FOR UPDATE"
+            .to_owned();
+        if !keys.is_empty() {
+            let _infallible = write!(
+                statements,
+                "; SELECT ledger.effect_key, journal.seq, journal.line FROM idempotence_ledger AS ledger \
+                 LEFT JOIN idempotence_journal AS journal \
+                 ON journal.generation = ledger.generation AND journal.seq = ledger.seq \
+                 WHERE ledger.generation = (SELECT generation FROM idempotence_document WHERE id = 1) \
+                 AND ledger.effect_key IN ({})",
+                keys.join(",")
+            );
+        }
         let found = self.call(deadline, async |connection: &mut Conn| {
-            connection.query_drop("START TRANSACTION").await?;
-            connection
-                .query_first::<(u64, u64, Vec<u8>, i64, Vec<u8>), _>(
-                    "SELECT generation, seq, product, in_stock, last_order FROM idempotence_document WHERE id = 1 \
-                     FOR UPDATE",
-                )
-                .await
+            let mut results = connection.query_iter(statements).await?;
+            results.collect::<Row>().await?;
+            let row = results.collect::<(u64, u64, Vec<u8>, i64, Vec<u8>)>().await?.pop();
+            let recorded = if keys.is_empty() { Vec::new() } else { results.collect().await? };
+            Ok((row, recorded))
         });
-        let found = found.map_err(before_commit("lock"))?;
+        let (row, recorded) = found.map_err(before_commit("lock"))?;
         let (generation, seq, product, in_stock, last_order) =
-            found.ok_or_else(|| state::damaged(&self.client, 0, Damage::Empty))?;
-        Ok(DocumentRow { generation, seq, product, in_stock, last_order })
+            row.ok_or_else(|| state::damaged(&self.client, 0, Damage::Empty))?;
+        Ok((DocumentRow { generation, seq, product, in_stock, last_order }, recorded))
     }
 
     /// Applies the lines that other processes have written. The caller has locked the document's row.
@@ -235,31 +252,10 @@ impl MySqlEngine {
         self.add(Fact::Adjust(adjustment), additions)
     }
 
-    /// Returns the ledger's entries for the keys of the requests, from the lines that recorded them. The audit knows these
-    /// lines afterwards.
-    fn look_up(
-        &mut self,
-        requests: &[Request],
-        deadline: Instant,
-    ) -> Result<HashMap<IdempotencyKey, LedgerEntry>, Failed> {
-        let keys: Vec<_> = requests.iter().filter_map(key_of).collect();
-        if keys.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let generation = self.state()?.generation;
-        let listed: Vec<_> = keys.iter().map(|key| hex(key.as_str().as_bytes())).collect();
-        let query = format!(
-            "SELECT ledger.effect_key, journal.seq, journal.line FROM idempotence_ledger AS ledger \
-             LEFT JOIN idempotence_journal AS journal \
-             ON journal.generation = ledger.generation AND journal.seq = ledger.seq \
-             WHERE ledger.generation = {generation} AND ledger.effect_key IN ({})",
-            listed.join(",")
-        );
-        let found = self.call(deadline, async |connection: &mut Conn| {
-            connection.query::<(Vec<u8>, Option<u64>, Option<Vec<u8>>), _>(query).await
-        });
+    /// Returns the ledger's entries from the lines that recorded them. The audit knows these lines afterwards.
+    fn ledger_entries(&mut self, recorded: Vec<RecordedKey>) -> Result<HashMap<IdempotencyKey, LedgerEntry>, Failed> {
         let mut entries = HashMap::new();
-        for (key, seq, line) in found.map_err(before_commit("read"))? {
+        for (key, seq, line) in recorded {
             let seq = seq.unwrap_or(0);
             let record = Record::decode(&line.unwrap_or_default())
                 .map_err(|cause| state::damaged(&self.client, seq, cause.into()))?;
@@ -343,40 +339,39 @@ impl MySqlEngine {
         Ok(())
     }
 
-    /// Writes the lines, the keys and the document.
+    /// Writes the lines, the keys and the document, in one call.
     fn write(&mut self, additions: &Additions, deadline: Instant) -> Result<(), MySqlError> {
         let Some(state) = &self.state else { return Ok(()) };
         let (generation, seq) = (state.generation, state.seq);
         let lines: Vec<_> =
             additions.lines.iter().map(|(seq, line)| format!("({generation},{seq},{})", hex(line))).collect();
         let lines = lines.join(",");
-        let mut inserts = vec![format!("INSERT INTO idempotence_journal (generation, seq, line) VALUES {lines}")];
+        let mut statements = vec![format!("INSERT INTO idempotence_journal (generation, seq, line) VALUES {lines}")];
         if !additions.keys.is_empty() {
             let key_of =
                 |(key, seq): &(IdempotencyKey, u64)| format!("({generation},{},{seq})", hex(key.as_str().as_bytes()));
             let keys: Vec<_> = additions.keys.iter().map(key_of).collect();
             // Without a guard, an effect is applied again under its key, and the first line stays.
-            inserts.push(format!(
+            statements.push(format!(
                 "INSERT INTO idempotence_ledger (generation, effect_key, seq) VALUES {} \
                  ON DUPLICATE KEY UPDATE idempotence_ledger.seq = idempotence_ledger.seq",
                 keys.join(",")
             ));
         }
-        let inserts = inserts.join(";");
         let document = Document::of(&state.inventory, state.document_seq);
         let body = document.render().map_err(|error| mysql_async::Error::Other(error.into()))?;
         let retries = [Activity::UpdateInventory, Activity::SupplierOrder].map(|of| state.inventory.retries(of));
-        let values = (seq, document.stock, document.last_order.into_bytes(), retries[0], retries[1], body);
-        self.call(deadline, async |connection: &mut Conn| {
-            connection.query_drop(inserts).await?;
-            connection
-                .exec_drop(
-                    "UPDATE idempotence_document SET seq = ?, in_stock = ?, last_order = ?, \
-                     update_inventory_retries = ?, supplier_order_retries = ?, body = ? WHERE id = 1",
-                    values,
-                )
-                .await
-        })
+        statements.push(format!(
+            "UPDATE idempotence_document SET seq = {seq}, in_stock = {}, last_order = {}, \
+             update_inventory_retries = {}, supplier_order_retries = {}, body = CONVERT({} USING utf8mb4) WHERE id = 1",
+            document.stock,
+            hex(document.last_order.as_bytes()),
+            retries[0],
+            retries[1],
+            hex(&body)
+        ));
+        let statements = statements.join(";");
+        self.call(deadline, async |connection: &mut Conn| connection.query_drop(statements).await)
     }
 
     /// Finds out whether a commit whose answer is missing took effect. On a new connection, the lock of the document's
