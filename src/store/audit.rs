@@ -117,10 +117,9 @@ impl Audit {
     /// Adds an effect. Returns whether it is the first with its key.
     fn apply(&mut self, commit: &Commit, place: u64) -> bool {
         self.actual = commit.receipt.stock;
-        let times = self.times_applied(&commit.key);
-        let is_known = !self.keys.lines_of(&commit.key).is_empty();
-        self.keys.add(&commit.key, place, true);
-        if times > 0 || is_known {
+        let others = self.keys.add(&commit.key, place, true);
+        let times = self.times.get(&commit.key).copied().unwrap_or_else(|| u32::from(others.changed_stock));
+        if times > 0 || others.exist {
             self.times.insert(commit.key.clone(), times + 1);
         }
         match times {

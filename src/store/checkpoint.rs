@@ -125,8 +125,8 @@ impl Checkpoint {
         }
         let mut header: Header = serde_json::from_slice(&body)?;
         let documents = read_documents(&mut file, header.documents)?;
-        let mut keys = KeyIndex::read(&mut file, header.keys)?.ok_or(CheckpointError::Binary)?;
-        if binary_sha256(&document_bytes(&documents), keys.sorted_bytes()) != header.binary_sha256 {
+        let keys = KeyIndex::read(&mut file, header.keys)?.ok_or(CheckpointError::Binary)?;
+        if binary_sha256(&document_bytes(&documents), &keys) != header.binary_sha256 {
             return Err(CheckpointError::Binary);
         }
         *header.audit.keys_mut() = keys;
@@ -243,7 +243,7 @@ impl<M: Storage> Engine<M> {
     }
 
     fn write_checkpoint(&mut self) -> Result<(), CheckpointError> {
-        let Some(loaded) = &mut self.loaded else { return Ok(()) };
+        let Some(loaded) = &self.loaded else { return Ok(()) };
         let storage = &mut self.storage;
         let mut mark =
             |from: u64, to: u64| storage.read_journal(from, to - from).map(|bytes| LineMark::of(from, &bytes));
@@ -257,17 +257,16 @@ impl<M: Storage> Engine<M> {
             documents: loaded.documents.len(),
             inventory: loaded.inventory.state(),
             attempts: loaded.attempts,
-            binary_sha256: binary_sha256(&documents, loaded.audit.keys_mut().sorted_bytes()),
-            keys: loaded.audit.keys_mut().len(),
+            binary_sha256: binary_sha256(&documents, loaded.audit.keys()),
+            keys: loaded.audit.keys().len(),
             audit: loaded.audit.without_keys(),
         };
         let header = line::seal(&serde_json::to_vec(&header)?);
-        let keys = loaded.audit.keys_mut().sorted_bytes();
         storage.replace_checkpoint(&mut |file: &mut dyn Write| {
             file.write_all(&header)?;
             file.write_all(b"\n")?;
             file.write_all(&documents)?;
-            file.write_all(keys)
+            loaded.audit.keys().bytes().try_for_each(|keys| file.write_all(keys))
         })?;
         Ok(())
     }
@@ -290,6 +289,6 @@ fn read_documents(file: &mut impl Read, documents: usize) -> Result<VecDeque<(u6
     Ok(found)
 }
 
-fn binary_sha256(documents: &[u8], keys: &[u8]) -> Digest32 {
-    Sha256::new().chain_update(documents).chain_update(keys).finalize().into()
+fn binary_sha256(documents: &[u8], keys: &KeyIndex) -> Digest32 {
+    keys.bytes().fold(Sha256::new().chain_update(documents), Sha256::chain_update).finalize().into()
 }

@@ -7,7 +7,7 @@ use super::{
     document::{Document, DocumentError},
     error::{Damage, StoreError, Witness, failed},
     progress::Progress,
-    reader::{CHUNK_BYTES, JournalReader},
+    reader::JournalReader,
     record::{Fact, Record},
     storage::{Paths, document_is_newer, poison_reason, read_document_bytes},
 };
@@ -16,6 +16,8 @@ use crate::domain::{ProductId, Stock};
 /// Maximum number of times that a document older than its journal is read again, because a worker may be about to
 /// replace it.
 const MAX_READS: u32 = 25;
+/// Number of bytes of a journal that are read at a time. The records of a chunk are small enough for the processor's cache.
+const CHUNK_BYTES: usize = 1 << 16;
 /// Pause between two reads of a document.
 const READ_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -206,7 +208,6 @@ impl ReadJournal {
     fn read(&mut self, reader: &mut JournalReader, paths: &Paths, seen: &dyn Fn(Progress)) -> Result<(), StoreError> {
         let mut restarted = false;
         loop {
-            // In chunks, because the records of a long journal need more memory than the journal itself.
             let (news, progress) = reader.read_some(CHUNK_BYTES)?;
             seen(progress);
             restarted |= news.restarted;

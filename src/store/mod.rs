@@ -6,7 +6,7 @@
 //! | `line`, `record`, `replay` | the journal's lines, and the state after them |
 //! | `document` | the JSON document, for people and other programs |
 //! | `engine`, `loaded` | the commit protocol, and the state after the journal in memory |
-//! | `key_index`, `compact_set` | the lines of each idempotency key, in little memory |
+//! | `key_index` | the lines of each idempotency key, in little memory |
 //! | `recovery`, `reset` | opening and resetting a database |
 //! | `checkpoint` | a cache of the state after a part of the journal |
 //! | `compaction`, `compaction_state` | dropping the attempts of old orders, in steps |
@@ -20,7 +20,6 @@
 
 pub mod audit;
 mod checkpoint;
-mod compact_set;
 mod compaction;
 mod compaction_state;
 pub mod document;
@@ -51,7 +50,6 @@ use std::path::Path;
 use futures::future::BoxFuture;
 
 pub use audit::{Audit, Verdict};
-pub(crate) use compact_set::CompactSet;
 pub use compaction_state::CompactionLimits;
 pub use document::{Document, Retries, STARTING_DOCUMENT};
 pub use engine::{Committed, Engine, Publication, Request};

@@ -55,7 +55,7 @@ const MIN_COVERED_BYTES: u64 = 8 << 20;
 const RECENT_BYTES: u64 = 1 << 20;
 
 /// Number of bytes of a journal that are read at a time.
-pub(super) const CHUNK_BYTES: usize = 1 << 20;
+const CHUNK_BYTES: usize = 1 << 20;
 
 /// Number of bytes at a journal's start in which its first line is expected if it was compacted.
 const FIRST_LINE_BYTES: usize = 4096;

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use crate::{store::CompactSet, supplier::api::Shipment};
+use super::compact_set::CompactSet;
+use crate::supplier::api::Shipment;
 
 /// The lines of the shipments by number, key and reference.
 #[derive(Debug, Clone, Default)]

@@ -4,13 +4,14 @@
 //! | --- | --- |
 //! | `decision` | ship, replay or refuse; pure |
 //! | `orders` | keys in progress, group commit, and reading shipments |
-//! | `log`, `index` | the lines of the file, and where each shipment is in it |
+//! | `log`, `index`, `compact_set` | the lines of the file, and where each shipment is in it |
 //! | `file` | the file operations, as a trait and its implementation |
 //! | `http`, `refusal`, `description` | requests and responses, errors, and the page for clients |
 //!
 //! A shipment is acknowledged after its line is synced. The line contains the recorded answer and its key, so a shipment
 //! and its key are one commit. Only the keys of orders in progress are in memory alone.
 
+mod compact_set;
 #[cfg(test)]
 mod crash_tests;
 mod decision;
