@@ -11,9 +11,11 @@ mod bare;
 mod child;
 mod dashboard;
 mod frames;
-mod journal;
 mod ledger;
 mod memory;
+#[expect(dead_code, reason = "the tests use more of it")]
+#[path = "../../tests/store/mysql_server.rs"]
+mod mysql_server;
 mod orders;
 mod screen;
 mod store;
@@ -48,22 +50,29 @@ pub fn mean(series: &[f64]) -> f64 {
 type Measure = fn() -> Vec<Figure>;
 
 fn main() {
-    let asked: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let parts: [(&str, Measure); 7] = [
-        ("store", store::measure),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some((store::load::ARGUMENT, rest)) = arguments.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return store::load::process(rest);
+    }
+    let asked: Vec<String> = arguments.into_iter().filter(|argument| !argument.starts_with('-')).collect();
+    let parts: [(&str, Measure); 10] = [
+        ("store, durable", store::durable::measure),
+        ("store, large", store::large::measure),
+        ("store, long", store::long::measure),
+        ("store, mysql", store::mysql::measure),
         ("frames", frames::measure),
         ("dashboard", dashboard::measure),
-        ("orders", orders::measure),
+        ("orders, many", orders::measure_many),
+        ("orders, sequence", orders::measure_sequence),
         ("memory", memory::measure),
-        ("journal", journal::measure),
         ("watch", watch::measure),
     ];
-    println!("{:<46} {:>34}   wanted", "figure", "measured");
+    println!("{:<50} {:>40}   wanted", "figure", "measured");
     for (name, measure) in parts {
         if asked.is_empty() || asked.iter().any(|part| name.contains(part.as_str())) {
             for figure in measure() {
                 let mark = if figure.reached { "" } else { "   MISSED" };
-                println!("{:<46} {:>34}   {}{mark}", figure.name, figure.measured, figure.wanted);
+                println!("{:<50} {:>40}   {}{mark}", figure.name, figure.measured, figure.wanted);
             }
         }
     }

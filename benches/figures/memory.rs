@@ -123,8 +123,8 @@ fn worker(folder: &Path) -> Figure {
     figure("worker: memory per order, with a server", [before, after], measured, entries[1] - entries[0], SLACK)
 }
 
-/// Starts a worker process and waits until it polls.
-fn work(folder: &Path, address: &str) -> OwnedChild {
+/// Starts a worker process on the database in `folder`, and waits until it polls.
+pub fn work(folder: &Path, address: &str) -> OwnedChild {
     let mut worker = Command::new(PROGRAM);
     worker
         .args(["worker", "--with-parent", "--address", address, "--database"])

@@ -26,14 +26,21 @@ const SEQUENCE: usize = 100;
 /// Maximum median time of such an order, in seconds. The server needs about 27 ms.
 const MAX_SEQUENTIAL_SECONDS: f64 = 0.03;
 
-pub fn measure() -> Vec<Figure> {
+/// Orders that are in flight at the same time.
+pub fn measure_many() -> Vec<Figure> {
+    on_a_server(async |folder: &Path, address: &str| compare(folder, address).await)
+}
+
+/// Orders in sequence.
+pub fn measure_sequence() -> Vec<Figure> {
+    on_a_server(async |folder: &Path, address: &str| one_after_another(folder, address).await)
+}
+
+fn on_a_server(measure: impl AsyncFnOnce(&Path, &str) -> Figure) -> Vec<Figure> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let (_server, address) = serve(folder.path());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    vec![
-        runtime.block_on(compare(folder.path(), &address)),
-        runtime.block_on(one_after_another(folder.path(), &address)),
-    ]
+    vec![runtime.block_on(measure(folder.path(), &address))]
 }
 
 pub fn serve(state: &Path) -> (OwnedChild, String) {

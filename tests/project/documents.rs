@@ -1,6 +1,6 @@
 //! The pages for users must match the program.
 
-use std::{fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use idempotence::{config, keymap};
 
@@ -9,7 +9,10 @@ fn file(name: &str) -> String {
 }
 
 /// The pages for users, which link to each other.
-const PAGES: [&str; 4] = ["README.md", "docs/commands.md", "docs/keys.md", "docs/settings.md"];
+const PAGES: [&str; 5] = ["README.md", "docs/commands.md", "docs/figures.md", "docs/keys.md", "docs/settings.md"];
+
+/// How the name of each figure of the store begins.
+const KINDS: [&str; 2] = ["JSON: ", "MySQL: "];
 
 #[test]
 fn the_page_of_keys_has_the_tables_of_the_program() {
@@ -49,6 +52,20 @@ fn every_setting_is_in_the_example_file_and_the_page_of_settings() {
         assert!(example.contains(name.name), ".env-dist lacks {}", name.name);
         assert!(page.contains(name.name), "docs/settings.md lacks {}", name.name);
     }
+}
+
+#[test]
+fn the_table_of_figures_has_every_figure_of_the_store_and_no_other() {
+    let page = file("docs/figures.md");
+    let rows = page.lines().filter_map(|line| Some(line.strip_prefix("| ")?.split_once(" | ")?.0));
+    let rows: BTreeSet<_> = rows.filter(|name| KINDS.iter().any(|kind| name.starts_with(kind))).collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/figures/store");
+    let sources = fs::read_dir(folder).unwrap().map(|entry| fs::read_to_string(entry.unwrap().path()).unwrap());
+    let sources: String = sources.collect();
+    let literals = sources.split('"').filter(|literal| KINDS.iter().any(|kind| literal.starts_with(kind)));
+    let names: BTreeSet<_> = literals.collect();
+    assert!(names.len() > 10, "{names:?}");
+    assert_eq!(rows, names, "the table and the figures of `cargo bench -- store`");
 }
 
 #[test]

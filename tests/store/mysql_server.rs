@@ -54,17 +54,22 @@ impl Server {
     /// Starts another server with the arguments that `prepare` returns for its folder; `None` if it returns none. The data is
     /// in the folder `data` below.
     pub fn start_with(prepare: impl FnOnce(&Path) -> Option<Vec<String>>) -> Option<Self> {
+        Self::start_below(&std::env::temp_dir(), prepare)
+    }
+
+    /// Like [`Self::start_with`], with the server's folder below `parent`.
+    pub fn start_below(parent: &Path, prepare: impl FnOnce(&Path) -> Option<Vec<String>>) -> Option<Self> {
         let Some(program) = find(&["mariadbd", "mysqld"]) else {
             assert!(std::env::var_os(REQUIRE).is_none(), "{REQUIRE} is set, but there is neither mariadbd nor mysqld");
             // The test runner captures what `eprintln` prints.
             let _closed = writeln!(
                 std::io::stderr(),
-                "SKIPPED the tests on MySQL: no mariadbd or mysqld in PATH or /usr/sbin; on Debian: apt-get install \
+                "SKIPPED what needs MySQL: no mariadbd or mysqld in PATH or /usr/sbin; on Debian: apt-get install \
                  mariadb-server"
             );
             return None;
         };
-        let folder = tempfile::Builder::new().prefix("mysql").tempdir().unwrap();
+        let folder = tempfile::Builder::new().prefix("mysql").tempdir_in(parent).unwrap();
         let arguments = prepare(folder.path())?;
         let server = Self { program, folder, port: free_port(), arguments, running: Mutex::new(None) };
         server.create_files();
