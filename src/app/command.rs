@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{Activity, Guard, OrderId, ProductId, RetryWaits, Run},
+    domain::{Activity, Guard, OrderId, ProductId, RetryWaits, Run, Supply},
     faults::{FaultPlan, Seed},
 };
 
@@ -24,6 +24,12 @@ pub enum Command {
     KillServer,
     /// Start the embedded server.
     StartServer,
+    /// Kill the supplier process (SIGKILL); it stays down until it is requested again.
+    KillSupplier,
+    /// Start a supplier process.
+    StartSupplier,
+    /// Report the supplier's counters. A `Supplier` message answers this number or a later one.
+    AskSupplier(u64),
     /// Ask the server about each of these open runs, at most once at a time. `Described` answers for each.
     Describe(Vec<Run>),
     /// Temporal's activity reset: attempts begin at 1 again, the next one now. `Notice` answers.
@@ -93,6 +99,8 @@ pub struct StartOrder {
     pub seed: Seed,
     /// The guard.
     pub guard: Guard,
+    /// Where the units of its supplier order come from; `None` for the worker's setting.
+    pub supply: Option<Supply>,
     /// The retry policy of its activities.
     pub retry: RetryWaits,
     /// Execution timeout of the workflow; `None` for no timeout.

@@ -4,6 +4,7 @@ use crate::domain::UnixMillis;
 
 use super::{
     composer::Composer, connections::Connections, derive::journal_view::JournalView, options::Options, orders::Orders,
+    supplier::SupplierReport,
 };
 
 /// The facts, borrowed from the application. They contain nothing about the screen.
@@ -19,6 +20,8 @@ pub struct Facts<'a> {
     pub journal: &'a JournalView,
     /// The connections.
     pub connections: &'a Connections,
+    /// The newest report about the supplier, if there is one.
+    pub supplier: Option<&'a SupplierReport>,
     /// What the next orders are sent with.
     pub composer: &'a Composer,
 }

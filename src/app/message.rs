@@ -7,7 +7,7 @@ use crate::{
     store::{CoveredLines, Document, News},
 };
 
-use super::{Description, Intent, NotesPage, Scroll, Tone, WorkerExit, watch::WatchNews};
+use super::{Description, Intent, NotesPage, Scroll, SupplierReport, Tone, WorkerExit, watch::WatchNews};
 
 /// What the runtime reports to the application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,8 @@ pub enum Message {
     Server(Server),
     /// The state of this dashboard's worker.
     Worker(Worker),
+    /// The state of the supplier.
+    Supplier(SupplierReport),
     /// The workers that poll the task queue, those of this dashboard included.
     Pollers {
         /// Their identities.

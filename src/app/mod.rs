@@ -32,6 +32,7 @@ mod orders;
 mod replay_bar;
 mod sanitized;
 mod scenario_run;
+mod supplier;
 mod update;
 mod walkthrough;
 mod watch;
@@ -91,6 +92,7 @@ pub use orders::{Orders, Slot};
 pub use replay_bar::{ReplayBar, ReplayState};
 pub use scenario_run::initial_stock::InitialStock;
 pub use scenario_run::{Check, CheckResult, RunCounts, RunState, ScenarioRun, SentOrder};
+pub use supplier::{PairVerdict, SupplierCounts, SupplierReport, SupplierState};
 pub use update::appearance::{Appearance, NoSuchTheme, Theme};
 pub use update::filter::Rows;
 pub use update::pace::{NoSuchPace, Pace};
@@ -116,6 +118,8 @@ pub struct App {
     orders: Orders,
     journal: JournalView,
     connections: Connections,
+    /// The newest report about the supplier.
+    supplier: Option<SupplierReport>,
     composer: Composer,
     mode: Mode,
     comparisons: Comparisons,
@@ -159,6 +163,7 @@ impl App {
             orders: Orders::default(),
             journal: JournalView::default(),
             connections: Connections::new(options.host.clone(), options.now),
+            supplier: None,
             composer: Composer::new(options.session.clone(), options.guard, plan),
             mode,
             comparisons: Comparisons::default(),
@@ -190,6 +195,12 @@ impl App {
     #[must_use]
     pub const fn journal(&self) -> &JournalView {
         &self.journal
+    }
+
+    /// The newest report about the supplier, if there is one.
+    #[must_use]
+    pub const fn supplier(&self) -> Option<&SupplierReport> {
+        self.supplier.as_ref()
     }
 
     /// The connections.
@@ -225,6 +236,7 @@ impl App {
             orders: &self.orders,
             journal: &self.journal,
             connections: &self.connections,
+            supplier: self.supplier.as_ref(),
             composer: &self.composer,
         }
     }

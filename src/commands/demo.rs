@@ -5,7 +5,7 @@ pub(super) mod lines;
 mod reasons;
 mod report;
 
-use std::{ops::ControlFlow, process::ExitCode, sync::Arc, time::Duration};
+use std::{ops::ControlFlow, process::ExitCode, time::Duration};
 
 use futures::StreamExt;
 use tokio::sync::mpsc;
@@ -29,10 +29,8 @@ use crate::{
     recording::{Recorded, Recorder},
     runtime::{
         backend::{Backend, bring_up},
-        executor::Executor,
         headless,
         signals::{ProcessEvent, signals},
-        worker_child::WorkerCommand,
         worker_keeper::WorkerRequest,
     },
     scenario::{Scenario, What},
@@ -194,8 +192,7 @@ async fn play(
     recorder: Option<Recorder>,
     (lines, reasons): (&mut Lines, &mut Reasons),
 ) -> Result<Report, Failure> {
-    let worker =
-        WorkerCommand::new(&sandbox.settings, log.path()).map_err(Failure::io("find this program's own path"))?;
+    let processes = sandbox.processes(log)?;
     let used = !sandbox.is_fresh() && !is_untouched(&sandbox.settings.database.location)?;
     let initial_stock = if used { InitialStock::Keep } else { InitialStock::Fresh };
     if used {
@@ -205,7 +202,7 @@ async fn play(
     let start_mode = StartMode::Scenario { scenario: Box::new(scenario), initial_stock };
     let core = Recorded::new(sandbox.setup(log, start_mode), recorder);
     let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
-    let executor = Executor::start(Arc::new(sandbox.settings.clone()), worker, true, sender);
+    let executor = processes.start(&sandbox.settings, sender);
     let heard = |message: &Message, core: &Recorded| {
         lines.print_message(message, core.app());
         reasons.report(message, core.app());

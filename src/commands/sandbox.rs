@@ -2,19 +2,23 @@
 //! take its orders. It has a new database unless the user named one, and its own server if the scenario kills the
 //! server.
 
+use std::{sync::Arc, time::Duration};
+
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 
 use super::{Failure, log::LogFile, session_letters};
 use crate::{
-    app::{Options, RetryWaits, Security, StartMode},
+    app::{Message, Options, RetryWaits, Security, StartMode},
     clock::now,
     config::{AddressError, Settings, temporary},
     domain::Guard,
     faults::Preset,
-    runtime::backend,
+    runtime::{backend, executor::Executor, supplier_child::SupplierCommand, worker_child::WorkerCommand},
     scenario::Scenario,
     server,
     store::Location,
+    supplier::{SupplierClient, SupplierUrl, SupplierUrlError},
     temporal::Transport,
 };
 
@@ -30,31 +34,100 @@ pub struct Sandbox {
     folder: Option<TempDir>,
     /// State folder of the sandbox's own server; `None` if it uses the configured server.
     server: Option<TempDir>,
+    /// The sandbox's own supplier; `None` if no scenario has one.
+    supplier: Option<SandboxSupplier>,
+}
+
+/// The supplier of a sandbox, which is not the user's.
+#[derive(Debug)]
+struct SandboxSupplier {
+    /// Its folder.
+    folder: TempDir,
+    port: u16,
+    key_lifetime: Option<Duration>,
+    client: SupplierClient,
+}
+
+/// The processes of a sandbox.
+#[derive(Debug)]
+pub struct Processes {
+    worker: WorkerCommand,
+    supplier: Option<(SupplierCommand, SupplierClient)>,
+}
+
+impl Processes {
+    /// Starts them, and the tasks that keep them and the link to the server.
+    #[must_use]
+    pub fn start(self, settings: &Settings, messages: mpsc::Sender<Message>) -> Executor {
+        let executor = Executor::start(Arc::new(settings.clone()), self.worker, true, messages);
+        match self.supplier {
+            Some((command, client)) => executor.with_supplier(command, client),
+            None => executor,
+        }
+    }
 }
 
 impl Sandbox {
-    /// Creates a sandbox. `use_named` uses a database that the user named, with its contents.
+    /// Creates a sandbox without a supplier. `use_named` uses a database that the user named, with its contents.
     ///
     /// # Errors
     /// Returns [`Failure::Io`] if a temporary folder cannot be created.
     pub fn new(settings: &Settings, role: &str, use_named: bool) -> Result<Self, Failure> {
         let mut settings = settings.clone();
+        settings.supplier = None;
         settings.task_queue = format!("{}-{role}-{}", settings.task_queue, uuid::Uuid::new_v4().simple());
         if use_named && settings.database.explicit {
-            return Ok(Self { settings, folder: None, server: None });
+            return Ok(Self { settings, folder: None, server: None, supplier: None });
         }
         let folder = folder(&format!("idempotence-{role}-"))?;
         settings.database.location = Location::File(folder.path().join("inventory.json"));
-        Ok(Self { settings, folder: Some(folder), server: None })
+        Ok(Self { settings, folder: Some(folder), server: None, supplier: None })
     }
 
-    /// Creates a sandbox as [`Self::new`] does, with its own server if the scenario kills the server.
+    /// Creates a sandbox as [`Self::new`] does, with its own server if the scenario kills the server, and with a supplier if
+    /// the scenario has one.
     ///
     /// # Errors
     /// Returns [`Failure::Io`] if a temporary folder cannot be created or no port is free.
     pub fn of(settings: &Settings, scenario: &Scenario, use_named: bool) -> Result<Self, Failure> {
         let sandbox = Self::new(settings, "demo", use_named)?;
-        if scenario.needs_own_server() { sandbox.with_own_server() } else { Ok(sandbox) }
+        let sandbox = if scenario.needs_own_server() { sandbox.with_own_server()? } else { sandbox };
+        match &scenario.supplier {
+            Some(supplier) => sandbox.with_supplier(supplier.key_lifetime),
+            None => Ok(sandbox),
+        }
+    }
+
+    /// Adds a supplier, which starts with the executor.
+    ///
+    /// # Errors
+    /// Returns [`Failure::Io`] if a temporary folder cannot be created, no port is free, or the certificates of this system
+    /// cannot be read.
+    pub fn with_supplier(mut self, key_lifetime: Option<Duration>) -> Result<Self, Failure> {
+        let port = server::free_port().map_err(Failure::io("find a free port for a supplier"))?;
+        let url = format!("http://127.0.0.1:{port}").parse();
+        let url: SupplierUrl = url.map_err(|error: SupplierUrlError| Failure::Usage(error.to_string()))?;
+        let client = SupplierClient::new(url.clone()).map_err(Failure::io("read the certificates of this system"))?;
+        self.settings.supplier = Some(url);
+        self.supplier = Some(SandboxSupplier { folder: folder("idempotence-supplier-")?, port, key_lifetime, client });
+        Ok(self)
+    }
+
+    /// Returns the processes to start in the sandbox.
+    ///
+    /// # Errors
+    /// Returns [`Failure::Io`] if the path of this program is unknown.
+    pub fn processes(&self, log: &LogFile) -> Result<Processes, Failure> {
+        let processes = || {
+            let worker = WorkerCommand::new(&self.settings, log.path())?;
+            let Some(SandboxSupplier { folder, port, key_lifetime, client }) = &self.supplier else {
+                return Ok(Processes { worker, supplier: None });
+            };
+            let command = SupplierCommand::new(*port, folder.path().join("supplier.jsonl"), log.path())?;
+            let command = SupplierCommand { key_lifetime: *key_lifetime, ..command };
+            Ok(Processes { worker, supplier: Some((command, client.clone())) })
+        };
+        processes().map_err(Failure::io("find this program's own path"))
     }
 
     fn with_own_server(mut self) -> Result<Self, Failure> {

@@ -6,7 +6,6 @@ mod lines;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::Arc,
     time::Duration,
 };
 
@@ -18,7 +17,7 @@ use super::{
     needs_terminal,
     progress::read_text,
     record,
-    sandbox::{Sandbox, basic_setup},
+    sandbox::{Processes, Sandbox, basic_setup},
     session::{MESSAGE_QUEUE_LEN, conclude, quit_only},
 };
 use crate::{
@@ -28,13 +27,11 @@ use crate::{
     recording::{Paced, Recorded, Recorder},
     runtime::{
         event_loop::{Ending, LoopError},
-        executor::Executor,
         notes::{NotesWriter, follow_notes},
         session::{self, Session},
-        worker_child::WorkerCommand,
         worker_keeper::WorkerRequest,
     },
-    scenario::Scenario,
+    scenario::{Scenario, ScenarioSupplier},
 };
 
 /// File name and text of the built-in walkthrough.
@@ -73,7 +70,7 @@ pub async fn run(settings: Settings, args: WalkthroughArgs) -> Result<ExitCode, 
 pub struct Prepared {
     script: Script,
     sandbox: Sandbox,
-    worker: WorkerCommand,
+    processes: Processes,
     pace: Pace,
     above_dashboard: bool,
 }
@@ -110,10 +107,23 @@ pub fn prepare(
             step.title
         )));
     }
+    let supplied: Vec<_> = script.steps.iter().filter(|step| supplier(step).is_some()).collect();
+    let expires = |step: &&&Step| supplier(step).is_some_and(|supplier| supplier.key_lifetime.is_some());
+    if let Some(step) = supplied.iter().find(expires) {
+        return Err(Failure::Usage(format!(
+            "the step '{}' has supplier_key_seconds, and all steps share one supplier; run such a scenario with: \
+             idempotence demo",
+            step.title
+        )));
+    }
     let sandbox = Sandbox::new(settings, "walkthrough", false)?;
-    let worker =
-        WorkerCommand::new(&sandbox.settings, log.path()).map_err(Failure::io("find this program's own path"))?;
-    Ok(Prepared { script, sandbox, worker, pace: Pace::default(), above_dashboard: false })
+    let sandbox = if supplied.is_empty() { sandbox } else { sandbox.with_supplier(None)? };
+    let processes = sandbox.processes(log)?;
+    Ok(Prepared { script, sandbox, processes, pace: Pace::default(), above_dashboard: false })
+}
+
+fn supplier(step: &Step) -> Option<ScenarioSupplier> {
+    step.scenario.as_ref()?.supplier
 }
 
 fn read(file: Option<&Path>) -> Result<Script, Failure> {
@@ -135,7 +145,7 @@ fn read(file: Option<&Path>) -> Result<Script, Failure> {
 /// Returns [`LoopError`] if the terminal fails.
 pub async fn play(
     session: &mut Session,
-    Prepared { script, sandbox, worker, pace, above_dashboard }: Prepared,
+    Prepared { script, sandbox, processes, pace, above_dashboard }: Prepared,
     log: &LogFile,
     recorder: Option<Recorder>,
 ) -> Result<(App, Option<Recorder>, Ending), LoopError> {
@@ -144,7 +154,7 @@ pub async fn play(
     core.set_pace(pace);
     let core = Paced::new(core);
     let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
-    let executor = Executor::start(Arc::new(sandbox.settings.clone()), worker, true, sender);
+    let executor = processes.start(&sandbox.settings, sender);
     let played = session.run(core, &mut messages, |command| executor.execute(command)).await;
     drop(messages);
     // The sandbox is removed, so the worker does not need to finish.

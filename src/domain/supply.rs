@@ -71,6 +71,59 @@ impl FromStr for KeyPolicy {
     }
 }
 
+/// Where the units of an order's supplier order come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(into = "&'static str")]
+pub enum Supply {
+    /// They are credited at once, as in the original demo, even if the worker has a supplier.
+    Immediate,
+    /// The worker's supplier ships them, and recognises a repetition in this way.
+    Shipped(KeyPolicy),
+}
+
+impl Supply {
+    const IMMEDIATE: &str = "immediate";
+
+    /// The name in a workflow's input.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Immediate => Self::IMMEDIATE,
+            Self::Shipped(policy) => policy.name(),
+        }
+    }
+}
+
+/// A text that is not the name of a supply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownSupply(String);
+
+impl fmt::Display for UnknownSupply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "unknown supply '{}'; use immediate, header, lookup or none", self.0)
+    }
+}
+
+impl std::error::Error for UnknownSupply {}
+
+impl FromStr for Supply {
+    type Err = UnknownSupply;
+
+    fn from_str(text: &str) -> Result<Self, UnknownSupply> {
+        match text.parse() {
+            Ok(policy) => Ok(Self::Shipped(policy)),
+            Err(_) if text == Self::IMMEDIATE => Ok(Self::Immediate),
+            Err(_) => Err(UnknownSupply(sanitize(text, 40))),
+        }
+    }
+}
+
+impl From<Supply> for &'static str {
+    fn from(supply: Supply) -> Self {
+        supply.name()
+    }
+}
+
 /// Maximum length of a shipment's id, in characters.
 const MAX_SHIPMENT_CHARS: usize = 64;
 
@@ -128,5 +181,14 @@ mod tests {
         }
         let unknown = "headers\u{1b}".parse::<KeyPolicy>().unwrap_err().to_string();
         assert!(unknown.starts_with("unknown key policy 'headers") && !unknown.contains('\u{1b}'), "{unknown}");
+    }
+
+    #[test]
+    fn a_supply_is_read_by_its_name() {
+        let all = KeyPolicy::ALL.map(Supply::Shipped).into_iter().chain([Supply::Immediate]);
+        for supply in all {
+            assert_eq!(supply.name().parse(), Ok(supply));
+        }
+        assert!("off".parse::<Supply>().unwrap_err().to_string().contains("immediate, header, lookup or none"));
     }
 }

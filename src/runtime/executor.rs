@@ -1,9 +1,9 @@
 //! Executes the core's commands without blocking the event loop. Results arrive as messages.
 
-use std::{ops::ControlFlow, sync::Arc, time::Duration};
+use std::{io, ops::ControlFlow, sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinSet,
     time::timeout,
 };
@@ -19,6 +19,8 @@ use super::{
     notes::NotesWriter,
     open_runs,
     presence::{self, Presence},
+    supplier_child::SupplierCommand,
+    supplier_keeper::{self, SupplierRequest},
     watcher::Watcher,
     worker_child::WorkerCommand,
     worker_keeper::{self, WorkerRequest},
@@ -27,6 +29,7 @@ use crate::{
     app::{Command, Message, StartOrder, Tone},
     config::Settings,
     domain::{Activity, Run},
+    supplier::SupplierClient,
     temporal::{self, Demo, Link, OperateError, OrderInput, StartRequest},
 };
 
@@ -44,6 +47,8 @@ pub struct Executor {
     worker: mpsc::Sender<WorkerRequest>,
     comparisons: Comparisons,
     server: mpsc::Sender<ServerRequest>,
+    /// The supplier of a scenario.
+    supplier: Option<SupplierSenders>,
     ends: Ends,
     describer: Describer,
     notes: NotesWriter,
@@ -90,6 +95,7 @@ impl Executor {
             worker,
             comparisons,
             server,
+            supplier: None,
             ends,
             describer,
             notes,
@@ -97,6 +103,17 @@ impl Executor {
             database,
             keepers,
         }
+    }
+
+    /// Starts a supplier process, and the task that reports its counters.
+    #[must_use]
+    pub fn with_supplier(mut self, command: SupplierCommand, client: SupplierClient) -> Self {
+        let (requests, receiver) = mpsc::channel(REQUEST_QUEUE_LEN);
+        let (asked, number) = watch::channel(0);
+        self.keepers.spawn(supplier_keeper::keep(command, receiver, self.messages.clone()));
+        tokio::spawn(supplier_keeper::poll(client, number, self.messages.clone()));
+        self.supplier = Some(SupplierSenders { requests, asked });
+        self
     }
 
     /// Executes a command. Returns `Break` for the quit command.
@@ -108,6 +125,13 @@ impl Executor {
             Command::KillWorker => self.request_worker(WorkerRequest::Kill),
             Command::KillServer => self.request_server(ServerRequest::Kill),
             Command::StartServer => self.request_server(ServerRequest::Start),
+            Command::KillSupplier => self.request_supplier(SupplierRequest::Kill),
+            Command::StartSupplier => self.request_supplier(SupplierRequest::Start),
+            Command::AskSupplier(number) => {
+                if let Some(supplier) = &self.supplier {
+                    supplier.asked.send_replace(number);
+                }
+            }
             Command::Describe(runs) => runs.into_iter().for_each(|run| self.describer.describe(run)),
             Command::RetryNow(run, activity) => self.retry_now(run, activity),
             Command::Cancel(run) => self.cancel(run),
@@ -127,11 +151,11 @@ impl Executor {
 
     /// Sends `last` to the worker, stops the embedded server, and waits for at most `limit` until both have ended.
     pub async fn finish(self, last: WorkerRequest, limit: Duration) {
-        let Self { worker, server, comparisons, mut keepers, .. } = self;
+        let Self { worker, server, supplier, comparisons, mut keepers, .. } = self;
         comparisons.end();
         let ended = async {
             let _keeper_ended = worker.send(last).await;
-            drop((worker, server));
+            drop((worker, server, supplier));
             while keepers.join_next().await.is_some() {}
         };
         if timeout(limit, ended).await.is_err() {
@@ -148,6 +172,13 @@ impl Executor {
     fn request_server(&self, request: ServerRequest) {
         if self.server.try_send(request).is_err() {
             self.warn("too many requests to the server are pending; try again");
+        }
+    }
+
+    fn request_supplier(&self, request: SupplierRequest) {
+        let Some(supplier) = &self.supplier else { return self.warn("no supplier was started here") };
+        if supplier.requests.try_send(request).is_err() {
+            self.warn("too many requests to the supplier are pending; try again");
         }
     }
 
@@ -212,7 +243,7 @@ impl Executor {
         self.database.expect_order();
         let link = self.link.borrow().clone();
         let (messages, ends) = (self.messages.clone(), self.ends.clone());
-        let task_queue = self.settings.task_queue.clone();
+        let (task_queue, has_supplier) = (self.settings.task_queue.clone(), self.settings.supplier.is_some());
         tokio::spawn(async move {
             let (ticket, id, workflow, fresh_workflow) =
                 (order.ticket, order.order.to_string(), order.workflow.clone(), order.fresh_workflow);
@@ -221,7 +252,7 @@ impl Executor {
                 return send(&messages, failed(NO_LINK.to_owned())).await;
             };
             let limit = order.limit;
-            let mut request = request(order, task_queue);
+            let mut request = request(order, task_queue, has_supplier);
             if fresh_workflow {
                 request.workflow = link.conceal(&request.workflow);
             }
@@ -241,15 +272,36 @@ impl Executor {
         });
     }
 
+    /// Resets the stock, and the supplier of a scenario.
     fn reset(&self) {
         let database = self.settings.database.location.clone();
         let messages = self.messages.clone();
+        let supplier = self.supplier.as_ref().map(|supplier| supplier.requests.clone());
         tokio::spawn(async move {
+            if let Err(problem) = empty(supplier).await {
+                return send(&messages, Message::ResetDone(Err(format!("the supplier: {problem}")))).await;
+            }
             let done = tokio::task::spawn_blocking(move || database.reset()).await;
             let done = done.map_err(|error| error.to_string()).and_then(|done| done.map_err(|error| error.to_string()));
             send(&messages, Message::ResetDone(done.map(|kept| kept.journal))).await;
         });
     }
+}
+
+/// The channels to the tasks of a supplier.
+#[derive(Debug)]
+struct SupplierSenders {
+    requests: mpsc::Sender<SupplierRequest>,
+    asked: watch::Sender<u64>,
+}
+
+/// Removes the shipments of the supplier, if there is one.
+async fn empty(supplier: Option<mpsc::Sender<SupplierRequest>>) -> io::Result<()> {
+    let Some(supplier) = supplier else { return Ok(()) };
+    let (answer, answered) = oneshot::channel();
+    let closed = || io::Error::other("its task has ended");
+    supplier.send(SupplierRequest::Empty(answer)).await.map_err(|_| closed())?;
+    answered.await.map_err(|_| closed())?
 }
 
 /// Opens a page in the background. A notice says how.
@@ -312,8 +364,10 @@ fn notice(done: Result<String, OperateError>) -> Message {
     }
 }
 
-fn request(order: StartOrder, task_queue: String) -> StartRequest {
-    let demo = Demo { retry: order.retry.into(), ..Demo::new(&order.faults, order.seed, order.guard) };
+/// Returns the request for an order. Without a supplier, its input has no supply, as in the original demo.
+fn request(order: StartOrder, task_queue: String, has_supplier: bool) -> StartRequest {
+    let supplier = order.supply.filter(|_| has_supplier);
+    let demo = Demo { retry: order.retry.into(), supplier, ..Demo::new(&order.faults, order.seed, order.guard) };
     let input = OrderInput {
         order: order.order.to_string(),
         item: order.product.to_string(),

@@ -18,7 +18,7 @@
 //! | `ends` | reports the ends of runs |
 //! | `link_keeper`, `backend` | the link to the server, and the embedded server |
 //! | `worker_keeper`, `worker_child` | the worker process |
-//! | `supplier_child` | the supplier process |
+//! | `supplier_keeper`, `supplier_child` | the supplier process, and its counters |
 //! | `child` | a process that ends with its parent |
 //! | `open_runs` | orders that other programs started |
 //! | `presence` | workers that poll the task queue |
@@ -51,6 +51,7 @@ mod repeats;
 pub mod session;
 pub mod signals;
 pub mod supplier_child;
+mod supplier_keeper;
 pub mod surface;
 pub mod terminal;
 mod watcher;

@@ -17,6 +17,13 @@ use crate::{
 const COPIES: std::ops::RangeInclusive<i64> = 1..=super::MAX_COPIES as i64;
 const DEFAULT_PRODUCT: &str = "123456";
 
+/// Makes an event of an order.
+type EventOf = fn(OrderId) -> When;
+
+/// The events of an order, each with its name and a space.
+const EVENTS: [(&str, EventOf); 3] =
+    [("committed ", When::Committed), ("failed ", When::Failed), ("not supplied ", When::NotSupplied)];
+
 /// The acts that were read.
 #[derive(Debug)]
 pub(super) struct Acts {
@@ -25,11 +32,12 @@ pub(super) struct Acts {
     orders: HashSet<OrderId>,
     /// Offset of the scenario's fault plan, for acts without one.
     faults: Option<usize>,
+    has_supplier: bool,
 }
 
 impl Acts {
-    pub(super) fn new(faults: Option<usize>) -> Self {
-        Self { done: Vec::new(), orders: HashSet::new(), faults }
+    pub(super) fn new(faults: Option<usize>, has_supplier: bool) -> Self {
+        Self { done: Vec::new(), orders: HashSet::new(), faults, has_supplier }
     }
 
     pub(super) fn read(&mut self, table: Table<'_>, places: &mut Places) -> Result<(), SourceError> {
@@ -46,6 +54,10 @@ impl Acts {
                 if let Some((key, at)) = stray {
                     let problem = format!("{key} belongs to an order, and this act has do and no order; remove it");
                     return Err(table.source.wrong(at, problem));
+                }
+                if deed.is_about_the_supplier() && !self.has_supplier {
+                    let at = table.key("do").unwrap_or(table.at);
+                    return Err(table.source.wrong(at, "the scenario has no supplier; add supplier = \"header\""));
                 }
                 deed
             }
@@ -72,17 +84,19 @@ impl Acts {
             "server up" => return Ok(When::ServerUp),
             "server down" if self.done.iter().any(|act| act.what == What::KillServer) => return Ok(When::ServerDown),
             "server down" => return Err(wrong("no act before this one kills the server".to_owned())),
+            "supplier down" if self.done.iter().any(|act| act.what == What::KillSupplier) => {
+                return Ok(When::SupplierDown);
+            }
+            "supplier down" => return Err(wrong("no act before this one kills the supplier".to_owned())),
             _ => {}
         }
-        let (event, order): (fn(OrderId) -> When, _) = match after.text.split_once(' ') {
-            Some(("committed", order)) => (When::Committed, order),
-            Some(("failed", order)) => (When::Failed, order),
-            _ => {
-                let shown = crate::error_text::quoted(after.text);
-                return Err(wrong(format!(
-                    "after is {shown}; it must be ended, committed ORDER, failed ORDER, server down or server up"
-                )));
-            }
+        let known = EVENTS.iter().find_map(|(name, event)| Some((*event, after.text.strip_prefix(name)?)));
+        let Some((event, order)) = known else {
+            let shown = crate::error_text::quoted(after.text);
+            return Err(wrong(format!(
+                "after is {shown}; it must be ended, committed ORDER, failed ORDER, not supplied ORDER, server down, \
+                 server up or supplier down"
+            )));
         };
         let order = OrderId::new(order).map_err(|problem| wrong(format!("after names no order: {problem}")))?;
         if self.orders.contains(&order) {
@@ -129,9 +143,14 @@ fn product(table: Table<'_>) -> Result<ProductId, SourceError> {
 }
 
 fn deed(table: Table<'_>) -> Result<Option<What>, SourceError> {
-    let deeds = [What::KillWorker, What::StartWorker, What::KillServer, What::StartServer];
-    let names = ["kill-worker", "start-worker", "kill-server", "start-server"];
-    let words: Vec<_> = names.into_iter().zip(&deeds).collect();
+    let words = [
+        ("kill-worker", &What::KillWorker),
+        ("start-worker", &What::StartWorker),
+        ("kill-server", &What::KillServer),
+        ("start-server", &What::StartServer),
+        ("kill-supplier", &What::KillSupplier),
+        ("start-supplier", &What::StartSupplier),
+    ];
     Ok(table.word("do", &words)?.map(|deed| deed.value.clone()))
 }
 

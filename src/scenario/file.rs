@@ -8,6 +8,8 @@
 //! faults = "none"          # the default; or another preset, or a plan
 //! seed = 42                # the default
 //! limit_seconds = 60       # the default; at most an hour
+//! supplier = "header"      # a supplier ships; or lookup, none: its key policy. Default: no supplier
+//! supplier_key_seconds = 2 # time for which that supplier knows a key; default: longer than any scenario
 //!
 //! [retry]                  # by default as everywhere: 1000, 2, 5000 and 10000
 //! initial_ms = 100
@@ -16,7 +18,8 @@
 //! start_to_close_ms = 2000
 //!
 //! [[acts]]                 # at least one; each has an order or do
-//! after = "ended"          # default: at once; or committed ORDER, failed ORDER, server down, server up
+//! after = "ended"          # default: at once; or committed ORDER, failed ORDER, not supplied ORDER,
+//!                          # server down, server up, supplier down
 //! order = "A12"
 //! product = "123456"       # the default
 //! quantity = 999           # any whole number, valid or not
@@ -27,11 +30,12 @@
 //! attempts = { update = 2, supplier = 1 } # of each copy
 //!
 //! [[acts]]
-//! do = "kill-server"       # or start-server, kill-worker, start-worker
+//! do = "kill-server"       # or start-server, kill-worker, start-worker, kill-supplier, start-supplier
 //!
 //! [expect]
 //! stock = 1001
-//! verdict = "right"        # or wrong
+//! verdict = "right"        # or wrong; with a supplier, of shipments and credits as well
+//! shipments = 1            # at the supplier, each of 1000 units
 //! attempts = { update = 2, supplier = 1 } # of all orders together
 //! deaths = 0               # workers that die by a fault
 //! late = 0                 # attempts that continue after their timeout
@@ -40,13 +44,13 @@
 use std::time::Duration;
 
 use super::{
-    Act, Expectation, Scenario,
+    Act, Expectation, Scenario, ScenarioSupplier,
     acts::Acts,
     fields::{Places, attempts, faults, guard},
     predict::{self, Field},
 };
 use crate::{
-    domain::{RetryWaits, millis},
+    domain::{KeyPolicy, RetryWaits, millis},
     faults::Seed,
     source_text::{Source, SourceError},
     store::Verdict,
@@ -96,7 +100,19 @@ pub(super) fn read(name: &str, source: Source<'_>) -> Result<(Scenario, Places),
 }
 
 fn scenario(name: &str, root: Table<'_>, places: &mut Places) -> Result<Scenario, SourceError> {
-    root.allow(&["title", "why", "guard", "faults", "seed", "limit_seconds", "retry", "acts", "expect"])?;
+    root.allow(&[
+        "title",
+        "why",
+        "guard",
+        "faults",
+        "seed",
+        "limit_seconds",
+        "supplier",
+        "supplier_key_seconds",
+        "retry",
+        "acts",
+        "expect",
+    ])?;
     let seed = root.number("seed", 0..=MAX_SEED)?;
     let limit = root.number("limit_seconds", 1..=MAX_LIMIT_SECONDS)?;
     let (title, why) = (root.line("title")?, root.line("why")?);
@@ -109,11 +125,31 @@ fn scenario(name: &str, root: Table<'_>, places: &mut Places) -> Result<Scenario
         guard,
         faults,
         seed: seed.map_or(DEFAULT_SEED, |seed| seed.value.unsigned_abs()),
+        supplier: supplier(root)?,
         retry,
         limit: limit.map_or(DEFAULT_LIMIT, |limit| Duration::from_secs(limit.value.unsigned_abs())),
         acts: acts(root, places)?,
         expect: expectation(root, places)?,
     })
+}
+
+fn supplier(root: Table<'_>) -> Result<Option<ScenarioSupplier>, SourceError> {
+    let key = root.word("supplier", &KeyPolicy::ALL.map(|policy| (policy.name(), policy)))?;
+    let seconds = root.number("supplier_key_seconds", 1..=MAX_LIMIT_SECONDS)?;
+    match (key, seconds) {
+        (Some(key), seconds) => {
+            let key_lifetime = seconds.map(|seconds| Duration::from_secs(seconds.value.unsigned_abs()));
+            Ok(Some(ScenarioSupplier { key: key.value, key_lifetime }))
+        }
+        (None, Some(_)) => Err(without_supplier(root, "supplier_key_seconds")),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The refusal of a key that only a scenario with a supplier has.
+fn without_supplier(table: Table<'_>, key: &str) -> SourceError {
+    let at = table.key(key).unwrap_or(table.at);
+    table.source.wrong(at, format!("{key} needs a supplier; add supplier = \"header\", \"lookup\" or \"none\""))
 }
 
 fn acts(root: Table<'_>, places: &mut Places) -> Result<Vec<Act>, SourceError> {
@@ -122,7 +158,8 @@ fn acts(root: Table<'_>, places: &mut Places) -> Result<Vec<Act>, SourceError> {
         let at = root.key("acts").unwrap_or_default();
         return Err(root.source.wrong(at, "acts needs at least one act"));
     }
-    let mut acts = Acts::new(root.text("faults")?.map(|plan| plan.span.start));
+    let has_supplier = root.key("supplier").is_some();
+    let mut acts = Acts::new(root.text("faults")?.map(|plan| plan.span.start), has_supplier);
     for table in tables {
         acts.read(table, places)?;
     }
@@ -163,7 +200,7 @@ pub(crate) fn retry(table: Table<'_>) -> Result<RetryWaits, SourceError> {
 
 fn expectation(root: Table<'_>, places: &mut Places) -> Result<Expectation, SourceError> {
     let table = root.required("expect", root.table("expect", "[expect]")?)?;
-    table.allow(&["stock", "verdict", "attempts", "deaths", "late"])?;
+    table.allow(&["stock", "verdict", "shipments", "attempts", "deaths", "late"])?;
     let verdicts = [Verdict::Right, Verdict::Wrong].map(|verdict| (verdict.name(), verdict));
     let attempts = attempts(table, None, places)?;
     let stock = table.required("stock", table.number("stock", i64::MIN..=i64::MAX)?)?;
@@ -176,5 +213,9 @@ fn expectation(root: Table<'_>, places: &mut Places) -> Result<Expectation, Sour
         Ok(Some(count.value))
     };
     let (deaths, late) = (count("deaths", Field::Deaths)?, count("late", Field::Late)?);
-    Ok(Expectation { stock: Some(stock.value), verdict: verdict.value, attempts, deaths, late })
+    let shipments = count("shipments", Field::Shipments)?;
+    if shipments.is_some() && root.key("supplier").is_none() {
+        return Err(without_supplier(table, "shipments"));
+    }
+    Ok(Expectation { stock: Some(stock.value), verdict: verdict.value, shipments, attempts, deaths, late })
 }

@@ -32,6 +32,12 @@ built_in!(
     "without-guard",
     "last-order",
     "a-b-a-last-order",
+    "supplier-key",
+    "supplier-no-key",
+    "supplier-lookup",
+    "supplier-lookup-race",
+    "supplier-key-expired",
+    "supplier-down",
 );
 
 /// Minimum similarity, from 0 to 1, of a name that is suggested.

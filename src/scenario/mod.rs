@@ -22,8 +22,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
-        Activity, Delivery, Effect, Guard, InvalidId, Order, OrderId, OrderOutcome, ProductId, RetryWaits,
-        SUPPLIER_QUANTITY, Stock, SupplierOrder, millis, sanitize,
+        Activity, Delivery, Effect, Guard, InvalidId, KeyPolicy, Order, OrderId, OrderOutcome, ProductId, RetryWaits,
+        SUPPLIER_QUANTITY, Stock, SupplierOrder, Supply, millis, sanitize,
     },
     faults::{FaultPlan, Seed},
     store::Verdict,
@@ -48,6 +48,10 @@ pub struct Scenario {
     pub faults: FaultPlan,
     /// The seed of the faults.
     pub seed: Seed,
+    /// The scenario's own supplier; `None` if supplier orders are credited at once.
+    // Recordings of versions without suppliers have no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supplier: Option<ScenarioSupplier>,
     /// The retry policy of all orders.
     pub retry: RetryWaits,
     /// Time limit, from the first act.
@@ -57,6 +61,16 @@ pub struct Scenario {
     pub acts: Vec<Act>,
     /// The expected result.
     pub expect: Expectation,
+}
+
+/// The supplier of a scenario. It begins without shipments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScenarioSupplier {
+    /// How it recognises a repeated order.
+    pub key: KeyPolicy,
+    /// Time for which it knows a key; `None` for its default, which is longer than any scenario.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "millis::optional")]
+    pub key_lifetime: Option<Duration>,
 }
 
 /// An action and the event that triggers it. Acts are executed one after the other.
@@ -84,6 +98,10 @@ pub enum When {
     ServerDown,
     /// The link to the server is up.
     ServerUp,
+    /// An attempt of this order's supplier order has failed.
+    NotSupplied(OrderId),
+    /// The supplier is down.
+    SupplierDown,
 }
 
 /// The action of an act.
@@ -100,6 +118,10 @@ pub enum What {
     KillServer,
     /// Start the embedded server.
     StartServer,
+    /// Kill the supplier with SIGKILL. It is not started again by itself.
+    KillSupplier,
+    /// Start the supplier.
+    StartSupplier,
 }
 
 impl What {
@@ -107,6 +129,12 @@ impl What {
     #[must_use]
     pub const fn is_about_the_server(&self) -> bool {
         matches!(self, Self::KillServer | Self::StartServer)
+    }
+
+    /// Whether the scenario needs a supplier for it.
+    #[must_use]
+    pub const fn is_about_the_supplier(&self) -> bool {
+        matches!(self, Self::KillSupplier | Self::StartSupplier)
     }
 }
 
@@ -139,17 +167,14 @@ impl Placing {
         (1..=self.copies).filter_map(|copy| self.id(copy).ok())
     }
 
-    /// The effect of an activity of this order, which is one without copies.
-    fn effect(&self, activity: Activity) -> Effect {
+    /// The effect of an activity of this order, which is one without copies. `delivery` is that of the supplier order.
+    fn effect(&self, activity: Activity, delivery: Delivery) -> Effect {
         let (order, product) = (self.order.clone(), self.product.clone());
         match activity {
             Activity::UpdateInventory => Effect::Order(Order { id: order, product, quantity: self.quantity }),
-            Activity::SupplierOrder => Effect::Supplier(SupplierOrder {
-                order,
-                product,
-                quantity: SUPPLIER_QUANTITY,
-                delivery: Delivery::Immediate,
-            }),
+            Activity::SupplierOrder => {
+                Effect::Supplier(SupplierOrder { order, product, quantity: SUPPLIER_QUANTITY, delivery })
+            }
         }
     }
 
@@ -167,8 +192,12 @@ impl Placing {
 pub struct Expectation {
     /// The stock at the end; `None` if a user runs the scenario with another guard.
     pub stock: Option<Stock>,
-    /// The verdict of the audit.
+    /// The verdict of the audit; with a supplier, of shipments and credits as well.
     pub verdict: Verdict,
+    /// Number of shipments that the supplier made; `None` if it is not checked.
+    // Recordings of versions without suppliers have no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipments: Option<u32>,
     /// Attempts of all orders together, in the order of [`Activity::ALL`]; `None` if they are not checked.
     pub attempts: [Option<u32>; Activity::ALL.len()],
     /// Number of worker processes that die by a fault; `None` if it is not checked.
@@ -206,6 +235,12 @@ impl Scenario {
     #[must_use]
     pub fn needs_own_server(&self) -> bool {
         self.acts.iter().any(|act| act.what.is_about_the_server())
+    }
+
+    /// Where the units of its supplier orders come from.
+    #[must_use]
+    pub fn supply(&self) -> Supply {
+        self.supplier.map_or(Supply::Immediate, |supplier| Supply::Shipped(supplier.key))
     }
 
     /// Whether it has planned faults.

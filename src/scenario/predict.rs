@@ -3,6 +3,8 @@
 //! A prediction is exact while one order runs after the other. It ends at the first act whose result depends on timing;
 //! the checks at the end of the real run decide about the rest.
 
+mod supplier;
+
 use std::{collections::HashSet, fmt::Display, time::Duration};
 
 use super::{OrderOutcome, Placing, Scenario, What, When};
@@ -11,9 +13,11 @@ use crate::{
         Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, InventoryModel, OrderId, Origin, REORDER_BELOW,
         Refusal,
     },
-    faults::{Action, Draw, Point},
+    faults::{Action, Draw, FaultPlan, Point, Seed},
     store::{Document, STARTING_DOCUMENT, Verdict},
 };
+
+use supplier::Shipping;
 
 /// Number of failing attempts after which an activity counts as one that never ends.
 const MAX_ATTEMPTS: u32 = 100;
@@ -31,6 +35,7 @@ pub(super) enum Field {
     Attempts(Option<usize>, Activity),
     Stock,
     Verdict,
+    Shipments,
     Deaths,
     Late,
 }
@@ -70,15 +75,8 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Contradiction> {
         let What::Order(placing) = &act.what else { continue };
         for (order, activity) in placing.ids().flat_map(|order| Activity::ALL.map(|activity| (order.clone(), activity)))
         {
-            if attempts(scenario, placing, &order, activity).is_none() {
-                let name = activity.short_name();
-                refuse(
-                    Field::Faults(index),
-                    format!(
-                        "{name} of order {order} never ends under these faults: its first {MAX_ATTEMPTS} attempts all \
-                         fail; limit the faults to its first attempts, as in 2*error"
-                    ),
-                )?;
+            if !can_end(scenario, placing, &order, activity) {
+                refuse_endless(index, &order, activity)?;
             }
         }
     }
@@ -91,10 +89,18 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Contradiction> {
             When::Failed(order) if !prediction.failed.contains(order) => {
                 refuse(Field::When(index), format!("no attempt of order {order}'s update fails under its faults"))?;
             }
+            When::NotSupplied(order) if !prediction.not_supplied.contains(order) => {
+                let problem = format!("no attempt of order {order}'s supplier order fails under its faults");
+                refuse(Field::When(index), problem)?;
+            }
             _ => {}
         }
         let What::Order(placing) = &act.what else { return Ok(()) };
-        let Some((outcome, attempts)) = prediction.play(scenario, index, placing) else { return Ok(()) };
+        let (outcome, attempts) = match prediction.play(scenario, index, placing) {
+            Ok(played) => played,
+            Err(Unknown::Timing) => return Ok(()),
+            Err(Unknown::Endless(activity)) => return refuse_endless(index, &placing.order, activity),
+        };
         let order = &placing.order;
         let what = format!("the outcome of order {order}");
         compare(Field::Outcome(index), &what, placing.outcome.map(OrderOutcome::name), outcome.name())?;
@@ -103,16 +109,19 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Contradiction> {
             compare(Field::Attempts(Some(index), activity), &what, expected, found)?;
         }
     }
-    let Prediction { inventory, verdict, attempts, deaths, late, late_is_open, .. } = prediction;
-    let expect = &scenario.expect;
-    for (activity, expected, found) in each(expect.attempts, attempts) {
-        let what = format!("the number of {} attempts of all orders", activity.short_name());
-        compare(Field::Attempts(None, activity), &what, expected, found)?;
-    }
-    compare(Field::Deaths, "the number of worker deaths", expect.deaths, deaths)?;
-    compare(Field::Late, "the number of late attempts", expect.late.filter(|_| !late_is_open), late)?;
-    compare(Field::Stock, "the stock at the end", expect.stock, inventory.stock)?;
-    compare(Field::Verdict, "the verdict", Some(expect.verdict.name()), verdict.name())
+    prediction.compare(scenario)
+}
+
+/// Refuses the faults of act `index`, under which an activity never ends.
+fn refuse_endless(index: usize, order: &OrderId, activity: Activity) -> Result<(), Contradiction> {
+    let name = activity.short_name();
+    refuse(
+        Field::Faults(index),
+        format!(
+            "{name} of order {order} never ends under these faults: its first {MAX_ATTEMPTS} attempts all fail; limit \
+             the faults to its first attempts, as in 2*error"
+        ),
+    )
 }
 
 /// A value per activity, in the order of [`Activity::ALL`].
@@ -122,36 +131,84 @@ fn each(expected: PerActivity<Option<u32>>, found: PerActivity<u32>) -> PerActiv
     Activity::ALL.map(|activity| (activity, expected[activity as usize], found[activity as usize]))
 }
 
-/// The attempts of an activity, up to the one that succeeds.
-struct Attempts {
-    /// The faults of each attempt before and after its commit. A delay that reaches the timeout is a hang, a shorter one
-    /// is not a fault.
-    faults: Vec<[Option<Action>; Point::OF_COMMIT.len()]>,
-    /// The sum of all delays.
+/// The faults of one attempt, asked for in the order in which the attempt reaches their points.
+#[derive(Debug)]
+struct Strikes<'s> {
+    plan: &'s FaultPlan,
+    seed: Seed,
+    order: &'s OrderId,
+    activity: Activity,
+    attempt: Attempt,
+    timeout: Duration,
+    /// The sum of the delays so far.
     delay: Duration,
 }
 
-/// Returns `None` if the first [`MAX_ATTEMPTS`] attempts all fail.
-fn attempts(scenario: &Scenario, placing: &Placing, order: &OrderId, activity: Activity) -> Option<Attempts> {
-    let plan = placing.faults.as_ref().unwrap_or(&scenario.faults);
-    let (seed, order, timeout) = (scenario.seed, order.as_str(), scenario.retry.start_to_close);
-    let mut attempts = Attempts { faults: Vec::new(), delay: Duration::ZERO };
-    for attempt in (1..=MAX_ATTEMPTS).filter_map(Attempt::new) {
-        let mut delay = Duration::ZERO;
-        let faults = Point::OF_COMMIT.map(|point| match plan.strike(&Draw { seed, order, activity, attempt, point }) {
-            Some(Action::Delay { duration }) => {
-                delay += duration;
-                (delay >= timeout).then_some(Action::Hang)
+impl<'s> Strikes<'s> {
+    fn new(
+        scenario: &'s Scenario,
+        placing: &'s Placing,
+        order: &'s OrderId,
+        activity: Activity,
+        attempt: Attempt,
+    ) -> Self {
+        let plan = placing.faults.as_ref().unwrap_or(&scenario.faults);
+        let (seed, timeout) = (scenario.seed, scenario.retry.start_to_close);
+        Self { plan, seed, order, activity, attempt, timeout, delay: Duration::ZERO }
+    }
+
+    /// The fault at a point. A delay that reaches the timeout is a hang, a shorter one is not a fault.
+    fn at(&mut self, point: Point) -> Option<Fault> {
+        let Self { seed, activity, attempt, .. } = *self;
+        match self.plan.strike(&Draw { seed, order: self.order.as_str(), activity, attempt, point })? {
+            Action::Error => Some(Fault::Error),
+            Action::Crash => Some(Fault::Crash),
+            Action::Hang => Some(Fault::Hang),
+            Action::Delay { duration } => {
+                self.delay += duration;
+                (self.delay >= self.timeout).then_some(Fault::Hang)
             }
-            fault => fault,
-        });
-        attempts.faults.push(faults);
-        attempts.delay += delay;
-        if faults == [None; 2] {
-            return Some(attempts);
         }
     }
-    None
+}
+
+/// A fault that ends an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Error,
+    Crash,
+    /// The attempt continues after its timeout.
+    Hang,
+}
+
+/// Whether one of the first [`MAX_ATTEMPTS`] attempts has no fault at its commit.
+fn can_end(scenario: &Scenario, placing: &Placing, order: &OrderId, activity: Activity) -> bool {
+    (1..=MAX_ATTEMPTS).filter_map(Attempt::new).any(|attempt| {
+        let mut strikes = Strikes::new(scenario, placing, order, activity, attempt);
+        Point::OF_COMMIT.map(|point| strikes.at(point)) == [None; 2]
+    })
+}
+
+/// Why the result of an order is not predicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unknown {
+    /// It depends on timing.
+    Timing,
+    /// The activity never ends.
+    Endless(Activity),
+}
+
+/// How an attempt ends, if it does not fail.
+type Ended = Result<OrderOutcome, Refusal>;
+
+/// One run of an order.
+#[derive(Debug, Clone, Copy)]
+struct Run<'s> {
+    scenario: &'s Scenario,
+    placing: &'s Placing,
+    guard: Guard,
+    /// The act, which stands for the run.
+    act: usize,
 }
 
 /// The state after the acts that were played so far.
@@ -163,8 +220,11 @@ struct Prediction {
     committed: HashSet<OrderId>,
     /// Orders with an update attempt that failed.
     failed: HashSet<OrderId>,
+    /// Orders with an attempt of the supplier order that failed.
+    not_supplied: HashSet<OrderId>,
     attempts: PerActivity<u32>,
     verdict: Verdict,
+    shipping: Shipping,
     deaths: u32,
     late: u32,
     /// A delay reaches the timeout: the attempt may be late or the run over by then.
@@ -183,8 +243,10 @@ impl Prediction {
             applied: HashSet::new(),
             committed: HashSet::new(),
             failed: HashSet::new(),
+            not_supplied: HashSet::new(),
             attempts: [0; 2],
             verdict: Verdict::Right,
+            shipping: Shipping::default(),
             deaths: 0,
             late: 0,
             late_is_open: false,
@@ -192,73 +254,149 @@ impl Prediction {
         })
     }
 
-    /// Plays the order of act `act`. Returns its outcome and its attempts, or `None` if they depend on timing.
-    fn play(&mut self, scenario: &Scenario, act: usize, placing: &Placing) -> Option<(OrderOutcome, PerActivity<u32>)> {
-        let when = &scenario.acts.get(act)?.when;
+    /// Plays the order of act `act`. Returns its outcome and its attempts.
+    fn play(
+        &mut self,
+        scenario: &Scenario,
+        act: usize,
+        placing: &Placing,
+    ) -> Result<(OrderOutcome, PerActivity<u32>), Unknown> {
+        let when = scenario.acts.get(act).map_or(&When::AtOnce, |act| &act.when);
         if *when == When::AtOnce && !placing.new_workflow && self.running.as_ref() == Some(&placing.order) {
-            return Some((OrderOutcome::Joined, [0; 2]));
+            return Ok((OrderOutcome::Joined, [0; 2]));
         }
         if placing.copies > 1 || (act > 0 && *when != When::Ended) {
-            return None;
+            return Err(Unknown::Timing);
         }
-        let guard = placing.guard.unwrap_or(scenario.guard);
+        let run = Run { scenario, placing, guard: placing.guard.unwrap_or(scenario.guard), act };
         let (mut outcome, mut taken, mut delay) = (OrderOutcome::Applied, [0; 2], Duration::ZERO);
-        'order: for activity in Activity::ALL {
-            let attempts = attempts(scenario, placing, &placing.order, activity)?;
-            delay += attempts.delay;
-            for [before, after] in attempts.faults {
-                taken[activity as usize] += 1;
-                self.count(before);
-                match before {
-                    None | Some(Action::Delay { .. }) => {}
-                    // The late commit of an attempt that hangs changes nothing under the ledger.
-                    Some(Action::Hang) if guard == Guard::Ledger => continue,
-                    Some(Action::Error | Action::Crash) => continue,
-                    Some(Action::Hang) => return None,
+        for activity in Activity::ALL {
+            let ended = self.play_activity(run, activity, &mut taken[activity as usize], &mut delay)?;
+            match ended {
+                Ok(found) if activity == Activity::UpdateInventory => outcome = found,
+                Ok(_) => {}
+                Err(refusal) => {
+                    let is_conflict = matches!(refusal, Refusal::Conflict { .. });
+                    outcome = if is_conflict { OrderOutcome::Conflict } else { OrderOutcome::Rejected };
+                    break;
                 }
-                match self.commit(&placing.effect(activity), guard, act) {
-                    Ok(found) if activity == Activity::UpdateInventory => outcome = found,
-                    Ok(_) => {}
-                    Err(refusal) => {
-                        let is_conflict = matches!(refusal, Refusal::Conflict { .. });
-                        outcome = if is_conflict { OrderOutcome::Conflict } else { OrderOutcome::Rejected };
-                        break 'order;
-                    }
-                }
-                self.count(after);
             }
         }
         let is_refused = matches!(outcome, OrderOutcome::Conflict | OrderOutcome::Rejected);
-        self.committed.extend((!is_refused).then(|| placing.order.clone()));
-        self.failed.extend((is_refused || taken[0] > 1).then(|| placing.order.clone()));
+        let order = |is: bool| is.then(|| placing.order.clone());
+        self.committed.extend(order(!is_refused));
+        self.failed.extend(order(is_refused || taken[0] > 1));
+        self.not_supplied.extend(order(taken[1] > 1));
         self.late_is_open |= delay >= scenario.retry.start_to_close;
-        self.running = (!delay.is_zero() || taken.iter().sum::<u32>() > 2).then(|| placing.order.clone());
+        self.running = order(!delay.is_zero() || taken.iter().sum::<u32>() > 2);
         self.attempts = Activity::ALL.map(|activity| self.attempts[activity as usize] + taken[activity as usize]);
         // A worker that dies may end an attempt that hangs.
-        (self.deaths == 0 || self.late == 0).then_some((outcome, taken))
+        if self.deaths > 0 && self.late > 0 { Err(Unknown::Timing) } else { Ok((outcome, taken)) }
     }
 
-    fn count(&mut self, fault: Option<Action>) {
-        self.deaths += u32::from(fault == Some(Action::Crash));
-        self.late += u32::from(fault == Some(Action::Hang));
+    /// Plays the attempts of an activity until one does not fail. Adds to the number of attempts and to the delays.
+    fn play_activity(
+        &mut self,
+        run: Run<'_>,
+        activity: Activity,
+        taken: &mut u32,
+        delay: &mut Duration,
+    ) -> Result<Ended, Unknown> {
+        let Run { scenario, placing, .. } = run;
+        for attempt in (1..=MAX_ATTEMPTS).filter_map(Attempt::new) {
+            *taken += 1;
+            let mut strikes = Strikes::new(scenario, placing, &placing.order, activity, attempt);
+            let ended = self.play_attempt(run, &mut strikes)?;
+            *delay += strikes.delay;
+            let fault = match ended {
+                Ok(ended) => return Ok(ended),
+                Err(fault) => fault,
+            };
+            self.deaths += u32::from(fault == Fault::Crash);
+            self.late += u32::from(fault == Fault::Hang);
+            let timeout = if fault == Fault::Error { Duration::ZERO } else { scenario.retry.start_to_close };
+            self.shipping.wait(timeout + scenario.retry.after(*taken));
+        }
+        Err(Unknown::Endless(activity))
+    }
+
+    /// Plays one attempt. The inner error is the fault that ends it.
+    fn play_attempt(&mut self, run: Run<'_>, strikes: &mut Strikes<'_>) -> Result<Result<Ended, Fault>, Unknown> {
+        let Run { placing, guard, act, .. } = run;
+        let delivery = match self.deliver(run, strikes)? {
+            Ok(delivery) => delivery,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        if let Some(fault) = strikes.at(Point::BeforeCommit) {
+            self.fails_before_commit(fault, run, strikes.activity)?;
+            return Ok(Err(fault));
+        }
+        let ended = self.commit(&placing.effect(strikes.activity, delivery), guard, act);
+        // An attempt that is refused ends there.
+        let after = if ended.is_ok() { strikes.at(Point::AfterCommit) } else { None };
+        Ok(after.map_or(Ok(ended), Err))
+    }
+
+    /// Records a fault before the commit of an attempt. The late commit of an attempt that hangs changes nothing under the
+    /// ledger.
+    fn fails_before_commit(&mut self, fault: Fault, run: Run<'_>, activity: Activity) -> Result<(), Unknown> {
+        if fault != Fault::Hang {
+            return Ok(());
+        }
+        if run.guard != Guard::Ledger {
+            return Err(Unknown::Timing);
+        }
+        if activity == Activity::SupplierOrder {
+            self.shipping.hangs(run);
+        }
+        Ok(())
     }
 
     /// Commits an effect in the run of act `act`.
-    fn commit(&mut self, effect: &Effect, guard: Guard, act: usize) -> Result<OrderOutcome, Refusal> {
+    fn commit(&mut self, effect: &Effect, guard: Guard, act: usize) -> Ended {
         let run = act.to_string();
         match self.inventory.decide(effect, guard, &run)? {
             Decision::Replay { same_run: false, .. } => Ok(OrderOutcome::Replayed),
             Decision::Replay { same_run: true, .. } => Ok(OrderOutcome::Applied),
-            // No supplier is configured in a scenario, so nothing has to be shipped.
+            // The units were shipped before, so nothing has to be shipped here.
             Decision::Skip(_) | Decision::Ship => Ok(OrderOutcome::Skipped),
             Decision::Apply(change) => {
                 // As in the audit, a supplier order that was not needed does not count.
-                if change.receipt.delta != 0 && !self.applied.insert(change.key.clone()) {
+                let (counts, activity) = (change.receipt.delta != 0, effect.activity());
+                let is_new = !counts || self.applied.insert(change.key.clone());
+                if !is_new {
                     self.verdict = Verdict::Wrong;
+                } else if counts && activity == Activity::SupplierOrder {
+                    self.shipping.credit();
                 }
-                let (order, workflow, activity) = (effect.order_id().clone(), String::new(), effect.activity());
+                let (order, workflow) = (effect.order_id().clone(), String::new());
                 self.inventory.apply(change, &Origin { order, workflow, run, activity, attempt: Attempt::FIRST });
                 Ok(OrderOutcome::Applied)
+            }
+        }
+    }
+
+    /// Compares the expectations of the whole scenario with the state after its last act.
+    fn compare(&self, scenario: &Scenario) -> Result<(), Contradiction> {
+        let expect = &scenario.expect;
+        for (activity, expected, found) in each(expect.attempts, self.attempts) {
+            let what = format!("the number of {} attempts of all orders", activity.short_name());
+            compare(Field::Attempts(None, activity), &what, expected, found)?;
+        }
+        compare(Field::Deaths, "the number of worker deaths", expect.deaths, self.deaths)?;
+        compare(Field::Late, "the number of late attempts", expect.late.filter(|_| !self.late_is_open), self.late)?;
+        compare(Field::Stock, "the stock at the end", expect.stock, self.inventory.stock)?;
+        if let Some(shipments) = self.shipping.shipments() {
+            compare(Field::Shipments, "the number of shipments", expect.shipments, shipments)?;
+        }
+        match (self.verdict, scenario.supplier.map(|_| self.shipping.verdict())) {
+            (Verdict::Wrong, _) | (_, Some(Some(Verdict::Wrong))) => {
+                compare(Field::Verdict, "the verdict", Some(expect.verdict.name()), Verdict::Wrong.name())
+            }
+            // Whether there are as many shipments as credits depends on timing.
+            (Verdict::Right, Some(None)) => Ok(()),
+            (Verdict::Right, None | Some(Some(Verdict::Right))) => {
+                compare(Field::Verdict, "the verdict", Some(expect.verdict.name()), Verdict::Right.name())
             }
         }
     }
@@ -372,6 +510,104 @@ mod tests {
         ends("guard = 'off'", &again("guard = 'ledger'\noutcome = 'replayed'"), 980, "right", [3, 3, 0, 0]);
         let conflict = order("quantity = 10") + &order("after = 'ended'\nquantity = 20\noutcome = 'conflict'");
         ends("", &conflict, 990, "right", [2, 1, 0, 0]);
+    }
+
+    /// Asserts the prediction with a supplier of these keys: only this number of shipments and this verdict are accepted.
+    #[track_caller]
+    fn ships(keys: &str, faults: &str, shipments: u32, attempts: u32) {
+        let head = format!("{keys}\nfaults = '{faults}'");
+        let verdict = if shipments == 1 { "right" } else { "wrong" };
+        let expect = |shipments: u32, verdict: &str, attempts: u32| {
+            let attempts = format!("attempts = {{ supplier = {attempts} }}");
+            problem(
+                &head,
+                &order("quantity = 999"),
+                &format!("stock = 1001\nverdict = '{verdict}'\nshipments = {shipments}\n{attempts}"),
+            )
+        };
+        assert_eq!(expect(shipments, verdict, attempts), "", "{head}");
+        let number = format!("the number of shipments cannot be 9: by the rules it is {shipments}");
+        assert_eq!(expect(9, verdict, attempts), number, "{head}");
+        assert_ne!(expect(shipments, verdict, attempts + 1), "", "{head}");
+        let other = if shipments == 1 { "wrong" } else { "right" };
+        assert_eq!(
+            expect(shipments, other, attempts),
+            format!("the verdict cannot be {other}: by the rules it is {verdict}"),
+            "{head}"
+        );
+    }
+
+    #[test]
+    fn a_supplier_ships_once_per_request_that_it_does_not_recognise() {
+        let policies = ["supplier = 'header'", "supplier = 'lookup'", "supplier = 'none'"];
+        for (faults, attempts, shipments) in [
+            ("none", 1, [1, 1, 1]),
+            ("supplier.before-send=2*error", 3, [1, 1, 1]),
+            ("supplier.after-send=2*error", 3, [1, 1, 3]),
+            ("supplier.after-send=1*crash", 2, [1, 1, 2]),
+            // The units are shipped before the commit.
+            ("supplier.before-commit=1*error", 2, [1, 1, 2]),
+            // A supplier order that is in the ledger is not sent.
+            ("supplier.after-commit=1*error", 2, [1, 1, 1]),
+            ("supplier.after-commit=2*error;supplier.before-send=1*error", 3, [1, 1, 1]),
+            ("supplier.before-send=1*error;supplier.after-send=2*error;supplier.before-commit=3*error", 4, [1, 1, 3]),
+        ] {
+            for (keys, shipments) in policies.into_iter().zip(shipments) {
+                ships(keys, faults, shipments, attempts);
+            }
+        }
+    }
+
+    #[test]
+    fn an_expired_key_is_a_new_order() {
+        let keys = |retry: &str| format!("supplier = 'header'\nsupplier_key_seconds = 2\nretry = {{ {retry} }}");
+        let fault = "supplier.after-send=1*error";
+        ships(&keys("initial_ms = 2000"), fault, 2, 2);
+        ships(&keys("initial_ms = 100, start_to_close_ms = 2000"), "supplier.after-send=1*crash", 2, 2);
+        // The wait is shorter, but a slow machine can make it longer.
+        let head = format!("{}\nfaults = '{fault}'", keys("initial_ms = 1999"));
+        for (shipments, verdict) in [(1, "right"), (2, "wrong")] {
+            let expect = format!("stock = 1001\nverdict = '{verdict}'\nshipments = {shipments}");
+            assert_eq!(problem(&head, &order("quantity = 999"), &expect), "");
+        }
+        ships(&format!("limit_seconds = 1\n{}", keys("initial_ms = 2000")), fault, 1, 2);
+    }
+
+    #[test]
+    fn a_late_attempt_ships_again_unless_it_has_a_key_or_found_the_shipment() {
+        for (faults, is_certain) in [
+            ("supplier.before-send=1*hang", [true, false, false]),
+            ("supplier.after-send=1*hang", [true, true, false]),
+            ("supplier.before-commit=1*hang", [true, true, false]),
+            ("supplier.after-commit=1*hang", [true, true, true]),
+        ] {
+            for (policy, is_certain) in ["header", "lookup", "none"].into_iter().zip(is_certain) {
+                let head = format!("supplier = '{policy}'\nfaults = '{faults}'");
+                let expect = |shipments: u32, verdict: &str| {
+                    let expect = format!("stock = 1001\nverdict = '{verdict}'\nlate = 1\nshipments = {shipments}");
+                    problem(&head, &order("quantity = 999"), &expect)
+                };
+                assert_eq!(expect(1, "right"), "", "{head}");
+                assert_eq!(expect(2, "wrong").is_empty(), !is_certain, "{head}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_supplier_that_is_not_needed_ships_nothing() {
+        let acts = order("quantity = 10\nfaults = 'supplier.after-send=error'");
+        assert_eq!(problem("supplier = 'none'", &acts, "stock = 990\nverdict = 'right'\nshipments = 0"), "");
+        assert!(
+            problem(
+                "supplier = 'none'\nfaults = 'supplier.after-send=error'",
+                &order("quantity = 999"),
+                "stock = 1001\nverdict = 'right'"
+            )
+            .starts_with("supplier of order A12 never ends under these faults")
+        );
+        let down = order("quantity = 999") + "[[acts]]\nafter = 'not supplied A12'\ndo = 'start-worker'";
+        let problem = problem("", &down, "stock = 1001\nverdict = 'right'");
+        assert_eq!(problem, "no attempt of order A12's supplier order fails under its faults");
     }
 
     #[test]

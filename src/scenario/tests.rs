@@ -16,6 +16,8 @@ guard = "last-order"
 faults = "update.after-commit=1*error"
 seed = 7
 limit_seconds = 90
+supplier = "lookup"
+supplier_key_seconds = 20
 
 [retry]
 initial_ms = 200
@@ -64,9 +66,22 @@ after = "failed B"
 order = "D"
 quantity = 6
 
+[[acts]]
+do = "kill-supplier"
+
+[[acts]]
+after = "supplier down"
+order = "E"
+quantity = 7
+
+[[acts]]
+after = "not supplied E"
+do = "start-supplier"
+
 [expect]
 stock = 981
 verdict = "right"
+shipments = 3
 attempts = { update = 9, supplier = 4 }
 deaths = 0
 late = 0
@@ -113,6 +128,7 @@ fn everything() -> Scenario {
         guard: Guard::LastOrder,
         faults: "after-commit-once".parse().unwrap(),
         seed: 7,
+        supplier: Some(ScenarioSupplier { key: KeyPolicy::Lookup, key_lifetime: Some(Duration::from_secs(20)) }),
         retry: RetryWaits {
             initial: Duration::from_millis(200),
             coefficient: 3,
@@ -129,10 +145,14 @@ fn everything() -> Scenario {
             order(When::ServerUp, "B", 4),
             order(When::Committed(id("B")), "C", 5),
             order(When::Failed(id("B")), "D", 6),
+            act(When::AtOnce, What::KillSupplier),
+            order(When::SupplierDown, "E", 7),
+            act(When::NotSupplied(id("E")), What::StartSupplier),
         ],
         expect: Expectation {
             stock: Some(981),
             verdict: Verdict::Right,
+            shipments: Some(3),
             attempts: [Some(9), Some(4)],
             deaths: Some(0),
             late: Some(0),
@@ -153,6 +173,7 @@ fn omitted_keys_have_defaults() {
     assert_eq!(scenario.acts, [Act { when: When::AtOnce, what: What::Order(placing("A12", 999)) }]);
     assert_eq!((scenario.expect.attempts, scenario.expect.deaths, scenario.expect.late), ([None; 2], None, None));
     assert!(!scenario.needs_own_server() && !scenario.has_faults());
+    assert_eq!((scenario.supplier, scenario.expect.shipments, scenario.supply()), (None, None, Supply::Immediate));
 }
 
 #[test]
@@ -162,6 +183,8 @@ fn a_scenario_survives_json() {
         let scenario = parse(name, name, text).unwrap();
         let json = serde_json::to_string(&scenario).unwrap();
         assert_eq!(serde_json::from_str::<Scenario>(&json).unwrap(), scenario, "{json}");
+        // Without a supplier, the form is that of the versions that had none.
+        assert_eq!(json.contains(r#""supplier":"#), scenario.supplier.is_some(), "{json}");
     }
 }
 
@@ -195,10 +218,12 @@ proptest! {
     #[test]
     fn no_order_makes_the_prediction_panic(quantities in prop::collection::vec(any::<i64>(), 1..5), copies in 1..100_u32,
                                            guard in prop::sample::select(&Guard::ALL[..]),
-                                           faults in prop::sample::select(vec!["seed", "none", "before-commit=2*hang"])) {
+                                           supplier in prop::sample::select(&KeyPolicy::ALL[..]),
+                                           faults in prop::sample::select(vec!["seed", "none", "before-commit=2*hang",
+                                                                               "before-send=2*hang;after-send=3*crash"])) {
         let act = |quantity| format!("[[acts]]\norder = 'A'\nquantity = {quantity}\ncopies = {copies}\n");
         let acts: String = quantities.into_iter().map(act).collect();
-        let text = format!("title = 't'\nwhy = 'w'\nguard = '{guard}'\nfaults = '{faults}'\n{acts}[expect]\nstock = 1\n\
+        let text = format!("title = 't'\nwhy = 'w'\nguard = '{guard}'\nsupplier = '{supplier}'\nfaults = '{faults}'\n{acts}[expect]\nstock = 1\n\
                             verdict = 'right'\n");
         let _ = parse("s", "s.toml", &text);
     }

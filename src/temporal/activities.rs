@@ -185,10 +185,7 @@ impl InventoryActivities {
             faults,
             seed: demo.map_or(self.seed, |demo| demo.seed),
             guard: demo.map_or(self.guard, |demo| demo.guard),
-            supplier: self.supplier.clone().map(|supplier| Supplier {
-                policy: demo.and_then(|demo| demo.supplier).unwrap_or(supplier.policy),
-                ..supplier
-            }),
+            supplier: self.supplier.as_ref().and_then(|supplier| supplier.of(demo.and_then(|demo| demo.supplier))),
             deadline: info.deadline,
             worker_metrics: self.worker_metrics.clone(),
         })

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{IdempotencyKey, KeyPolicy, ShipmentId, SupplierOrder},
+    domain::{IdempotencyKey, KeyPolicy, ShipmentId, SupplierOrder, Supply},
     supplier::{
         Sent, SupplierClient, SupplierError,
         api::{OrderRequest, Quantity},
@@ -29,6 +29,15 @@ pub struct Supplier {
 }
 
 impl Supplier {
+    /// Returns the supplier for an order; `None` if its units are credited at once. An order without `supply` has the
+    /// worker's setting.
+    pub(super) fn of(&self, supply: Option<Supply>) -> Option<Self> {
+        match supply.unwrap_or(Supply::Shipped(self.policy)) {
+            Supply::Immediate => None,
+            Supply::Shipped(policy) => Some(Self { policy, ..self.clone() }),
+        }
+    }
+
     /// Returns the newest shipment of an order whose units have been shipped; `None` if an order has to be sent. `left` is
     /// the time until the attempt ends.
     ///

@@ -12,7 +12,7 @@ use temporalio_common::{
 };
 
 use crate::{
-    domain::{Guard, KeyPolicy, RetryWaits, Stock, millis, sanitize},
+    domain::{Guard, RetryWaits, Stock, Supply, millis, sanitize},
     faults::{FaultPlan, Seed},
     store::CommitOutcome,
 };
@@ -45,10 +45,10 @@ pub struct Demo {
     pub seed: Seed,
     /// Guard of both effects.
     pub guard: Guard,
-    /// How the supplier recognises a repetition; `None` for the worker's setting. Without effect if the worker has no
-    /// supplier.
+    /// Where the units of the supplier order come from; `None` for the worker's setting. Without effect if the worker has
+    /// no supplier.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub supplier: Option<KeyPolicy>,
+    pub supplier: Option<Supply>,
     /// Retry policy and timeout of both activities.
     pub retry: RetrySettings,
 }

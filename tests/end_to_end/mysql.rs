@@ -107,6 +107,7 @@ async fn an_order_ends_on_the_screen_after_its_last_line_in_mysql() {
             faults: FaultPlan::none(),
             seed: 7,
             guard: Guard::Ledger,
+            supply: None,
             retry: RetryWaits::default(),
             limit: None,
         }));

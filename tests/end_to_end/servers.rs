@@ -55,6 +55,7 @@ async fn a_killed_server_stays_down_until_started_and_the_order_continues() {
         faults,
         seed: 7,
         guard: Guard::Ledger,
+        supply: None,
         retry: RetryWaits::default(),
         limit: None,
     };

@@ -66,7 +66,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("server", &["config"]),
     ("codec_server", &["connections", "domain", "error_text", "listen", "temporal"]),
-    ("runtime", &["app", "clock", "config", "domain", "faults", "keymap", "server", "store", "temporal", "ui"]),
+    (
+        "runtime",
+        &["app", "clock", "config", "domain", "faults", "keymap", "server", "store", "supplier", "temporal", "ui"],
+    ),
     ("recording", &["app", "domain", "store"]),
     ("cli", &["app", "config", "domain", "faults", "listen", "server", "temporal"]),
     (

@@ -12,8 +12,8 @@ use std::{
 
 use idempotence::{
     app::{
-        Appearance, ComparisonEvent, Core, Intent, Link, Message, Move, Panel, Seek, Server, StartMode, WatchNews,
-        WatchProblem, Worker,
+        Appearance, ComparisonEvent, Core, Intent, Link, Message, Move, Panel, Seek, Server, StartMode, SupplierState,
+        WatchNews, WatchProblem, Worker,
     },
     domain::{
         Activity, Attempt, Effect, EventKind, ExecutionReport, ExecutionStatus, FailureKind, FailureReport, Guard,
@@ -66,12 +66,16 @@ macro_rules! variants {
 variants! {
     see_kind, EntryKind { Begin, Message, End }
     see_start_mode, StartMode { Dashboard, Scenario, Walkthrough, Notes, Watch }
-    see_when, scenario::When { AtOnce, Ended, Committed, Failed, ServerDown, ServerUp }
-    see_act, scenario::What { Order, KillWorker, StartWorker, KillServer, StartServer }
+    see_when, scenario::When {
+        AtOnce, Ended, Committed, Failed, ServerDown, ServerUp, NotSupplied, SupplierDown
+    }
+    see_act, scenario::What {
+        Order, KillWorker, StartWorker, KillServer, StartServer, KillSupplier, StartSupplier
+    }
     see_message, Message {
         Tick, Intent, Resized, Limits, JournalCovered, Journal, JournalUnreadable, ReadingJournal, Document,
         DocumentUnreadable, Link, Server, Worker, Pollers, Started, StartFailed, Listed, Ended, Described, Watch,
-        Compared, Logged, ResetDone, Presented, Notice, Copied, NotOpened
+        Compared, Logged, ResetDone, Presented, Notice, Copied, NotOpened, Supplier
     }
     see_intent, Intent {
         FreshOrder, SeedOrder, OrderAgain, SameStart, Burst, NextFaults, EditPlan, NextGuard, KillWorker, ToggleWorker,
@@ -87,6 +91,7 @@ variants! {
     see_link, Link { Connecting, Up, Down }
     see_server, Server { Foreign, Unknown, Killed, Preparing, Running, Ended }
     see_worker, Worker { Absent, Elsewhere, Starting, Ready, Stopping, Stopped, Killed, Exited }
+    see_supplier, SupplierState { Up, Down }
     see_end, RunEnd { Completed, Rejected, Conflict, Failed, Cancelled, Terminated, TimedOut, Unknown }
     see_event, ComparisonEvent { Worker, Started, Journal, Ended, Failed }
     see_news, WatchNews { Listed, Counted, Described, History }
@@ -143,6 +148,7 @@ impl Seen {
             Message::Link(link) => self.see_link(link),
             Message::Server(server) => self.see_server(server),
             Message::Worker(worker) => self.see_worker(worker),
+            Message::Supplier(report) => self.see_supplier(&report.state),
             Message::Ended { end, .. } => self.see_end(end),
             Message::Compared(news) => self.see_event(&news.event),
             Message::Watch(news) => self.see_watch(news),
@@ -250,7 +256,7 @@ fn every_line_of_a_recording_keeps_its_form() {
         seen.see_entry(&entry);
     }
     let types = "EntryKind StartMode scenario::When scenario::What Message Intent Seek Move Panel Link Server Worker \
-                 RunEnd ComparisonEvent WatchNews WatchProblem ExecutionStatus PendingState EventKind ItemEnd \
+                 SupplierState RunEnd ComparisonEvent WatchNews WatchProblem ExecutionStatus PendingState EventKind ItemEnd \
                  FailureKind TimeoutKind PayloadContent";
     seen.assert_complete(&types.split_whitespace().collect::<Vec<_>>());
 }

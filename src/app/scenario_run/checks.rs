@@ -10,10 +10,11 @@ use crate::{
             attempt::{AttemptEnd, AttemptFacts},
             execution::Execution,
         },
+        supplier::SupplierCounts,
     },
-    domain::{Activity, OrderOutcome, RunEnd, Stock},
+    domain::{Activity, OrderOutcome, RunEnd, SUPPLIER_QUANTITY, Stock},
     faults::Action,
-    store,
+    store::{self, Verdict},
 };
 
 use super::{ScenarioRun, SentOrder, attempts};
@@ -141,17 +142,26 @@ impl SentOrder {
 }
 
 impl ScenarioRun {
-    /// Checks the result.
-    pub(super) fn check(&self, facts: &Facts<'_>) -> CheckResult {
+    /// Checks the result. `supplier`: what the supplier has counted.
+    pub(super) fn check(&self, facts: &Facts<'_>, supplier: Option<&SupplierCounts>) -> CheckResult {
         let counts = self.counts(facts);
         let (expect, audit) = (&self.scenario.expect, &facts.journal.audit);
-        let mut checks = vec![Check::new("verdict", &expect.verdict.name(), &audit.verdict().name())];
+        let verdict = match supplier {
+            // Shipments that are not credited were paid for nothing.
+            Some(counts) if counts.shipped != audit.supplier_orders => Verdict::Wrong,
+            _ => audit.verdict(),
+        };
+        let mut checks = vec![Check::new("verdict", &expect.verdict.name(), &verdict.name())];
         // In a database that was used before, an order may be recorded, and the stock can be anything.
         let Some(stock) = expect.stock.filter(|_| self.from_start) else {
             checks.extend(self.sent.iter().filter_map(|sent| sent.end_check(facts.orders)));
             return CheckResult { checks, counts };
         };
         checks.insert(0, Check::new("stock", &stock, &audit.actual));
+        if let (Some(expected), Some(counts)) = (expect.shipments, supplier) {
+            checks.push(Check::new("shipments", &expected, &counts.shipped));
+            checks.push(Check::new("units shipped", &units(expected), &counts.units));
+        }
         for sent in &self.sent {
             checks.extend(self.order_checks(sent, facts.orders));
         }
@@ -221,6 +231,11 @@ impl ScenarioRun {
             duration: facts.now.since(self.since.unwrap_or(facts.now)),
         }
     }
+}
+
+/// Units in a number of shipments.
+fn units(shipments: u32) -> i64 {
+    i64::from(shipments) * SUPPLIER_QUANTITY
 }
 
 fn highest(execution: &Execution, activity: Activity) -> u32 {

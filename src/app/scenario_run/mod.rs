@@ -7,6 +7,7 @@ pub(super) mod initial_stock;
 mod request;
 mod setup;
 mod steps;
+mod supplier;
 
 use crate::{
     domain::{Activity, OrderId, UnixMillis},
@@ -21,6 +22,7 @@ use super::{
 };
 
 use initial_stock::InitialStock;
+use supplier::SupplierQuestion;
 
 pub use checks::{Check, CheckResult, RunCounts};
 pub use request::{OrderRequest, Request};
@@ -83,6 +85,10 @@ pub struct ScenarioRun {
     unready_since: Option<UnixMillis>,
     /// The time of the first step.
     since: Option<UnixMillis>,
+    /// Number of the newest request for a report about the supplier; 0 before the first.
+    asked_supplier: u64,
+    /// What [`Self::asked_supplier`] was requested for.
+    asked_for: Option<SupplierQuestion>,
     /// Number of steps that are done.
     done: usize,
     sent: Vec<SentOrder>,
@@ -112,6 +118,8 @@ impl ScenarioRun {
             waits_since: None,
             unready_since: None,
             since: None,
+            asked_supplier: before.map_or(0, |before| before.asked_supplier),
+            asked_for: None,
             done: 0,
             sent: Vec::new(),
             deaths: 0,
@@ -209,7 +217,8 @@ impl ScenarioRun {
 
     /// Goes as far as the facts allow, and returns what to do for it.
     pub fn advance(&mut self, facts: &Facts<'_>) -> Vec<Request> {
-        let requests = match self.state {
+        let asked = if self.state == RunState::Preparing { self.ask_supplier(SupplierQuestion::Begin) } else { None };
+        let mut requests = match self.state {
             RunState::Clearing { asked } => self.clear_away(asked, facts),
             RunState::Preparing if !self.held && self.is_ready(facts) => {
                 self.state = RunState::Running;
@@ -219,6 +228,7 @@ impl ScenarioRun {
             RunState::Running => self.run_steps(facts),
             RunState::Preparing | RunState::Resetting | RunState::Finished(_) | RunState::Abandoned(_) => Vec::new(),
         };
+        requests.extend(asked);
         if self.held && self.is_ready(facts) {
             (self.waits_since, self.unready_since) = (None, None);
         } else if matches!(self.state, RunState::Clearing { .. } | RunState::Resetting | RunState::Preparing) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     app::command::Command,
-    domain::{Guard, OrderId, ProductId},
+    domain::{Guard, OrderId, ProductId, Supply},
     faults::FaultPlan,
 };
 
@@ -25,6 +25,8 @@ pub struct OrderRequest {
     pub guard: Guard,
     /// The fault plan.
     pub faults: FaultPlan,
+    /// Where the units of its supplier order come from; `None` for the worker's setting.
+    pub supply: Option<Supply>,
     /// Execution timeout of the workflow; `None` for no timeout.
     pub limit: Option<Duration>,
 }

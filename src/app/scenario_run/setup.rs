@@ -93,6 +93,7 @@ impl ScenarioRun {
             && audit.seq > 0
             && fresh
             && facts.journal.document_agrees()
+            && self.is_supplier_ready(facts)
     }
 
     /// Gives up a preparation that takes too long: soon if the server answers, later if it does not or comes and goes.
@@ -123,6 +124,7 @@ impl ScenarioRun {
             (RunState::Clearing { .. }, _) => "earlier orders have not ended",
             (RunState::Resetting, _) => "the stock is not reset",
             (_, Some(cause)) => return cause,
+            (_, None) if !self.is_supplier_ready(facts) => "the supplier does not answer",
             (_, None) => "the database does not have the starting stock",
         };
         missing.to_owned()

@@ -17,7 +17,7 @@ use crate::{
     scenario::{Placing, What, When},
 };
 
-use super::{OrderRequest, Request, RunState, ScenarioRun, SentOrder, setup::sleeps};
+use super::{OrderRequest, Request, RunState, ScenarioRun, SentOrder, setup::sleeps, supplier::SupplierQuestion};
 
 /// Time by which an order may exceed its scenario's limit on the server. Nothing polls its task queue after the run.
 const ORDER_TIMEOUT_AFTER_LIMIT: Duration = Duration::from_mins(1);
@@ -41,6 +41,8 @@ impl ScenarioRun {
                 What::StartWorker => requests.push(Request::Command(Command::StartWorker)),
                 What::KillServer => requests.push(Request::Command(Command::KillServer)),
                 What::StartServer => requests.push(Request::Command(Command::StartServer)),
+                What::KillSupplier => requests.push(Request::Command(Command::KillSupplier)),
+                What::StartSupplier => requests.push(Request::Command(Command::StartSupplier)),
             }
             self.done = self.done.saturating_add(1);
         }
@@ -49,17 +51,20 @@ impl ScenarioRun {
     }
 
     fn is_met(&self, when: &When, facts: &Facts<'_>) -> bool {
-        let any = |order: &OrderId, is: fn(&AttemptFacts) -> bool| {
+        let any = |order: &OrderId, activity, is: fn(&AttemptFacts) -> bool| {
             self.sent.iter().filter(|sent| sent.order == *order).any(|sent| {
                 let execution = sent.execution(facts.orders);
-                execution.is_some_and(|execution| updates(execution).any(is))
+                execution.is_some_and(|execution| attempts_of(execution, activity).any(is))
             })
         };
+        let failed = |attempt: &AttemptFacts| matches!(attempt.end, Some(AttemptEnd::Failed(_)));
         match when {
             When::AtOnce => true,
             When::Ended => self.sent.iter().all(|sent| has_ended(sent, facts)),
-            When::Committed(order) => any(order, |attempt| attempt.committed.is_some()),
-            When::Failed(order) => any(order, |attempt| matches!(attempt.end, Some(AttemptEnd::Failed(_)))),
+            When::Committed(order) => any(order, Activity::UpdateInventory, |attempt| attempt.committed.is_some()),
+            When::Failed(order) => any(order, Activity::UpdateInventory, failed),
+            When::NotSupplied(order) => any(order, Activity::SupplierOrder, failed),
+            When::SupplierDown => facts.supplier.is_some_and(|report| report.counts().is_none()),
             When::ServerDown => *facts.connections.server() == Server::Killed,
             // A server that was killed is reported before its link is known to be down.
             When::ServerUp => facts.connections.is_up() && *facts.connections.server() != Server::Killed,
@@ -83,6 +88,7 @@ impl ScenarioRun {
                 quantity: placing.quantity,
                 guard: placing.guard.unwrap_or_else(|| facts.composer.guard()),
                 faults: placing.faults.clone().unwrap_or_else(|| facts.composer.plan().clone()),
+                supply: Some(self.scenario.supply()),
                 limit: Some(self.scenario.limit.saturating_add(ORDER_TIMEOUT_AFTER_LIMIT)),
             })));
             let (run, joined, start_failure) = (None, false, None);
@@ -118,8 +124,14 @@ impl ScenarioRun {
     fn finish_when_done(&mut self, facts: &Facts<'_>) -> Option<Request> {
         let done = !self.has_steps_left() && self.sent.iter().all(|sent| has_ended(sent, facts)) && !self.sleeps(facts);
         if done && facts.journal.document_agrees() && facts.connections.is_up() {
-            self.state = RunState::Finished(self.check(facts));
-            return None;
+            if let Some(ask) = self.ask_supplier(SupplierQuestion::End) {
+                return Some(ask);
+            }
+            let counts = self.supplier_counts(SupplierQuestion::End, facts);
+            if self.scenario.supplier.is_none() || counts.is_some() {
+                self.state = RunState::Finished(self.check(facts, counts.as_ref()));
+                return None;
+            }
         }
         let since = self.since.unwrap_or(facts.now);
         if facts.now.since(since) <= self.scenario.limit {
@@ -148,6 +160,7 @@ impl ScenarioRun {
             }
             None if self.sleeps(facts) => "an attempt to wake up".to_owned(),
             None if !facts.connections.is_up() => "the server".to_owned(),
+            None if self.asked_for == Some(SupplierQuestion::End) => "the supplier".to_owned(),
             None => "the document to show what its journal says".to_owned(),
         }
     }
@@ -159,16 +172,16 @@ fn has_ended(sent: &SentOrder, facts: &Facts<'_>) -> bool {
         || sent.execution(facts.orders).is_some_and(|execution| match &execution.end {
             Some(RunEnd::Completed { .. }) => execution.has_succeeded(Activity::SupplierOrder),
             Some(RunEnd::Rejected { .. } | RunEnd::Conflict { .. }) => {
-                execution.rejection.is_some() || updates(execution).any(failed_for_good)
+                execution.rejection.is_some() || attempts_of(execution, Activity::UpdateInventory).any(failed_for_good)
             }
             Some(_) => true,
             None => false,
         })
 }
 
-/// The attempts of the update that were observed.
-fn updates(execution: &Execution) -> impl Iterator<Item = &AttemptFacts> {
-    execution.attempts(Activity::UpdateInventory).filter_map(|seen| seen.facts)
+/// The attempts of an activity that were observed.
+fn attempts_of(execution: &Execution, activity: Activity) -> impl Iterator<Item = &AttemptFacts> {
+    execution.attempts(activity).filter_map(|seen| seen.facts)
 }
 
 fn failed_for_good(facts: &AttemptFacts) -> bool {

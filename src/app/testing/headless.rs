@@ -9,8 +9,8 @@ use crate::{
         Worker, WorkerExit, parse_script,
     },
     domain::{
-        Activity, Attempt, Decision, Delivery, Effect, Inventory, InventoryModel, Order, Origin, ProductId,
-        REORDER_BELOW, Refusal, RunEnd, SUPPLIER_QUANTITY, SupplierOrder, UnixMillis, millis,
+        Activity, Attempt, Decision, Delivery, Effect, Inventory, InventoryModel, KeyPolicy, Order, Origin, ProductId,
+        REORDER_BELOW, Refusal, RunEnd, SUPPLIER_QUANTITY, ShipmentId, SupplierOrder, Supply, UnixMillis, millis,
     },
     faults::{Action, Draw, Point},
     recording::{Recorded, Recorder},
@@ -21,7 +21,10 @@ use crate::{
     },
 };
 
-use super::fixture::{T0, setup};
+use super::{
+    fixture::{T0, setup},
+    supplier::Supplier,
+};
 
 pub struct World {
     pub core: Recorded,
@@ -32,6 +35,7 @@ pub struct World {
     pub heard: Vec<(u64, Message)>,
     queue: VecDeque<Command>,
     inventory: InventoryModel,
+    supplier: Supplier,
     records: Vec<Record>,
     open: VecDeque<Open>,
     asleep: VecDeque<(Open, Point)>,
@@ -92,6 +96,7 @@ impl World {
             heard: Vec::new(),
             queue: VecDeque::new(),
             inventory: stock(),
+            supplier: Supplier::default(),
             records: Vec::new(),
             open: VecDeque::new(),
             asleep: VecDeque::new(),
@@ -174,7 +179,7 @@ impl World {
         match command {
             Command::StartOrder(start) => self.start(start),
             Command::Reset => {
-                (self.inventory, self.records) = (stock(), Vec::new());
+                (self.inventory, self.supplier, self.records) = (stock(), Supplier::default(), Vec::new());
                 self.tell(Message::ResetDone(Ok(Some(".until-1".into()))));
                 self.begin_journal();
             }
@@ -199,7 +204,11 @@ impl World {
                 self.tell(Message::Server(Server::Running { web_ui: "http://localhost:8233".into() }));
                 self.tell(Message::Link(Link::Up));
             }
-            _ => {}
+            command => {
+                if let Some(report) = self.supplier.obey(&command) {
+                    self.tell(Message::Supplier(report));
+                }
+            }
         }
     }
 
@@ -256,10 +265,11 @@ impl World {
     }
 
     fn run(&mut self, open: &Open) -> Done {
+        let Some(delivery) = self.deliver(open) else { return Done::Again };
         if self.struck(open, Point::BeforeCommit) {
             return Done::Again;
         }
-        let outcome = match self.commit(open) {
+        let outcome = match self.commit(open, delivery) {
             Ok(outcome) => outcome,
             Err(error) => return Done::Over(self.refuse(open, &error)),
         };
@@ -268,6 +278,40 @@ impl World {
         }
         self.note(open, Phase::Completed { outcome });
         Done::Next(outcome)
+    }
+
+    /// Ships the units of a supplier order, if they are needed. `None`: the attempt fails.
+    fn deliver(&mut self, open: &Open) -> Option<Delivery> {
+        let (Activity::SupplierOrder, Some(Supply::Shipped(policy))) = (open.activity, open.start.supply) else {
+            return Some(Delivery::Immediate);
+        };
+        let decided = self.inventory.decide(&effect(open, Delivery::NotShipped), open.start.guard, &open.run);
+        if decided != Ok(Decision::Ship) {
+            return Some(Delivery::NotShipped);
+        }
+        if self.supplier.down {
+            let (code, message) = ("SupplierUnreachable".into(), "the supplier is not reachable".into());
+            self.note(open, Phase::Failed { code, message, retryable: true, point: None });
+            return None;
+        }
+        let found = (policy == KeyPolicy::Lookup).then(|| self.supplier.find(&open.start.order)).flatten();
+        let shipment = match found {
+            Some(shipment) => {
+                self.note(open, Phase::Shipped { shipment: shipment.clone(), replayed: true });
+                shipment
+            }
+            None if self.struck(open, Point::BeforeSend) => return None,
+            None => self.send(open, policy),
+        };
+        (!self.struck(open, Point::AfterSend)).then_some(Delivery::Shipped(shipment))
+    }
+
+    fn send(&mut self, open: &Open, policy: KeyPolicy) -> ShipmentId {
+        let scenario = self.core.app().scenario_run().unwrap().scenario();
+        let lifetime = scenario.supplier.and_then(|supplier| supplier.key_lifetime);
+        let (shipment, replayed) = self.supplier.send(&open.start.order, policy, lifetime, self.now);
+        self.note(open, Phase::Shipped { shipment: shipment.clone(), replayed });
+        shipment
     }
 
     /// Whether a planned fault ends the attempt.
@@ -296,25 +340,22 @@ impl World {
     }
 
     fn wake(&mut self, open: &Open, point: Point) {
+        let delivery = match (open.start.supply, point) {
+            (Some(Supply::Shipped(policy)), Point::BeforeSend) => Delivery::Shipped(self.send(open, policy)),
+            (Some(Supply::Shipped(_)), _) if open.activity == Activity::SupplierOrder => {
+                self.supplier.find(&open.start.order).map_or(Delivery::NotShipped, Delivery::Shipped)
+            }
+            _ => Delivery::Immediate,
+        };
         let outcome = match point {
-            Point::BeforeCommit => self.commit(open).unwrap(),
             Point::AfterCommit => CommitOutcome::Applied,
-            Point::BeforeSend | Point::AfterSend => unreachable!("nothing is sent to a supplier"),
+            Point::BeforeSend | Point::AfterSend | Point::BeforeCommit => self.commit(open, delivery).unwrap(),
         };
         self.note(open, Phase::Completed { outcome });
     }
 
-    fn commit(&mut self, open: &Open) -> Result<CommitOutcome, StoreError> {
-        let StartOrder { order, product, quantity, guard, .. } = open.start.clone();
-        let effect = match open.activity {
-            Activity::UpdateInventory => Effect::Order(Order { id: order, product, quantity }),
-            Activity::SupplierOrder => Effect::Supplier(SupplierOrder {
-                order,
-                product,
-                quantity: SUPPLIER_QUANTITY,
-                delivery: Delivery::Immediate,
-            }),
-        };
+    fn commit(&mut self, open: &Open, delivery: Delivery) -> Result<CommitOutcome, StoreError> {
+        let (effect, guard) = (effect(open, delivery), open.start.guard);
         let decided =
             self.inventory.decide(&effect, guard, &open.run).map_err(|refusal: Refusal| StoreError::from(refusal));
         let change = match decided? {
@@ -323,7 +364,7 @@ impl World {
                 self.own = same_run;
                 return Ok(CommitOutcome::Replayed);
             }
-            Decision::Ship => unreachable!("the units need no shipment"),
+            Decision::Ship => unreachable!("the units were shipped before"),
             Decision::Skip(_) => {
                 self.own = false;
                 return Ok(CommitOutcome::Skipped);
@@ -382,6 +423,16 @@ impl World {
 
 fn stock() -> InventoryModel {
     InventoryModel::new(ProductId::new("123456").unwrap(), 1000, Inventory::NO_ORDER, REORDER_BELOW)
+}
+
+fn effect(open: &Open, delivery: Delivery) -> Effect {
+    let StartOrder { order, product, quantity, .. } = open.start.clone();
+    match open.activity {
+        Activity::UpdateInventory => Effect::Order(Order { id: order, product, quantity }),
+        Activity::SupplierOrder => {
+            Effect::Supplier(SupplierOrder { order, product, quantity: SUPPLIER_QUANTITY, delivery })
+        }
+    }
 }
 
 fn origin(open: &Open) -> Origin {

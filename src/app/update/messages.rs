@@ -29,6 +29,7 @@ impl App {
             Message::Link(link) => self.connections.on_link(link, &mut self.log, self.now),
             Message::Server(server) => self.connections.on_server(server, &mut self.log, self.now),
             Message::Worker(worker) => self.on_worker(worker),
+            Message::Supplier(report) => self.supplier = Some(report.sanitized()),
             Message::Pollers { identities } => self.connections.on_pollers(&identities, &mut self.log, self.now),
             Message::Started { ticket, order, workflow, run, joined } => {
                 self.on_started(ticket, &order, &workflow, &run, joined);

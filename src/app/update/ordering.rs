@@ -92,7 +92,8 @@ impl App {
         quantity: i64,
     ) -> Option<Command> {
         let (guard, faults) = (self.guard(), self.plan().clone());
-        self.send(OrderRequest { order, workflow, fresh_workflow, product, quantity, guard, faults, limit: None })
+        let (supply, limit) = (None, None);
+        self.send(OrderRequest { order, workflow, fresh_workflow, product, quantity, guard, faults, supply, limit })
     }
 
     /// Adds the order's row at once, so that the key shows an effect, and returns the command.
@@ -101,7 +102,7 @@ impl App {
             self.refuse("not connected to a Temporal server: the order was not sent");
             return None;
         }
-        let OrderRequest { order, workflow, fresh_workflow, product, quantity, guard, faults, limit } = request;
+        let OrderRequest { order, workflow, fresh_workflow, product, quantity, guard, faults, supply, limit } = request;
         let ticket = self.composer.take_ticket();
         let details = OrderDetails { product: product.clone(), quantity, guard };
         let asked = Submission { ticket, at: self.now, details, faults: Arc::new(faults.clone()), joined: false };
@@ -125,6 +126,7 @@ impl App {
             faults,
             seed,
             guard,
+            supply,
             retry,
             limit,
         };

@@ -1,7 +1,7 @@
 //! Prints the events of a scenario: a line per attempt and effect, and the state changes of worker and server.
 
 use crate::{
-    app::{App, Link, Message, ScenarioRun, Server, Worker},
+    app::{App, Link, Message, ScenarioRun, Server, SupplierState, Worker},
     commands::{log::LogFile, print},
     config::Settings,
     domain::{OrderId, Stock},
@@ -20,6 +20,8 @@ pub struct Lines {
     shown: u64,
     first: Option<u64>,
     server_was_down: bool,
+    /// The last state of the supplier.
+    supplier: Option<SupplierState>,
 }
 
 impl Lines {
@@ -36,6 +38,7 @@ impl Lines {
             shown: 0,
             first: None,
             server_was_down: false,
+            supplier: None,
         }
     }
 
@@ -74,6 +77,16 @@ impl Lines {
             Message::Server(Server::Killed) => {
                 self.server_was_down = true;
                 self.say("server   killed (SIGKILL)");
+            }
+            Message::Supplier(report) => {
+                let is_down = matches!(report.state, SupplierState::Down { .. });
+                let before = self.supplier.replace(report.state.clone());
+                let was_down = before.map(|state| matches!(state, SupplierState::Down { .. }));
+                let has_changed = was_down.is_some_and(|was_down| was_down != is_down);
+                // Its process starts before the first step.
+                if has_changed && app.scenario_run().is_some_and(ScenarioRun::has_begun) {
+                    self.say(if is_down { "supplier does not answer" } else { "supplier answers again" });
+                }
             }
             Message::Link(Link::Up) if self.server_was_down => self.say("server   answers again"),
             Message::Notice { text, tone: crate::app::Tone::Bad } if app.scenario_run().is_some() => self.say(text),

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{App, CheckResult, RunState, SentOrder},
+    app::{App, CheckResult, RunState, SentOrder, SupplierCounts, SupplierReport},
     commands::{Failure, print},
     domain::Activity,
     scenario::Scenario,
-    store::Audit,
+    store::{Audit, Verdict},
 };
 
 /// Result of one started order.
@@ -30,6 +30,8 @@ pub struct Report {
     scenario: Scenario,
     orders: Vec<OrderReport>,
     audit: Audit,
+    /// Counters of the scenario's supplier; `None` if it has none.
+    supplier: Option<SupplierCounts>,
     /// Id of the last order in the document.
     last_order: String,
     /// Whether the database was used before, so that most expectations were not checked.
@@ -62,6 +64,7 @@ impl Report {
             scenario: run.scenario().clone(),
             orders: run.sent_orders().iter().map(order).collect(),
             audit: app.journal().audit.clone(),
+            supplier: run.scenario().supplier.and(app.supplier().and_then(SupplierReport::counts).copied()),
             last_order: app.journal().document.as_ref().map(|document| document.last_order.clone()).unwrap_or_default(),
             used: !run.is_from_start(),
             judged,
@@ -93,6 +96,12 @@ impl Report {
         }
         print::line(&format!("document: orderID {}, inStock {}", self.last_order, self.audit.actual));
         print::line(&format!("verdict {}: {}", self.audit.verdict().name(), self.audit.sentence()));
+        if let Some(SupplierCounts { shipped, units, .. }) = self.supplier {
+            let (credited, s) = (self.audit.supplier_orders, if shipped == 1 { "" } else { "s" });
+            let verdict = if shipped == credited { Verdict::Right } else { Verdict::Wrong };
+            let text = format!("{shipped} shipment{s} of {units} units paid for, {credited} credited");
+            print::line(&format!("supplier {}: {text}", verdict.name()));
+        }
         match self.complaint() {
             None if self.used => print::line(USED),
             None => print::line(&format!("as expected: {}", self.scenario.why)),
@@ -132,14 +141,26 @@ impl Report {
                 "attempts": order.attempts,
             })
         };
-        json!({
+        let mut object = json!({
             "scenario": self.scenario.name,
             "orders": self.orders.iter().map(order).collect::<Vec<_>>(),
             "stock": { "initial": self.audit.initial, "expected": self.audit.expected, "actual": self.audit.actual },
             "verdict": self.audit.verdict().name(),
             "asExpected": self.as_expected() && !self.used,
             "complaint": self.complaint().or_else(|| self.used.then(|| USED.to_owned())),
-        })
+        });
+        if let (Some(counts), Some(fields)) = (&self.supplier, object.as_object_mut()) {
+            let SupplierCounts { requests, shipped, replayed, units } = counts;
+            let supplier = json!({
+                "requests": requests,
+                "shipments": shipped,
+                "replays": replayed,
+                "units": units,
+                "credited": self.audit.supplier_orders,
+            });
+            fields.insert("supplier".to_owned(), supplier);
+        }
+        object
     }
 }
 

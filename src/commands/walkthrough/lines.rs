@@ -1,7 +1,7 @@
 //! Prints the walkthrough as lines, for a terminal without a cursor or for a screen reader. Each step runs and is
 //! checked without a key. It prints no escape sequences.
 
-use std::{ops::ControlFlow, process::ExitCode, sync::Arc};
+use std::{ops::ControlFlow, process::ExitCode};
 
 use tokio::sync::mpsc;
 
@@ -17,7 +17,7 @@ use crate::{
         session::MESSAGE_QUEUE_LEN,
     },
     recording::{Recorded, Recorder},
-    runtime::{executor::Executor, headless, worker_keeper::WorkerRequest},
+    runtime::{headless, worker_keeper::WorkerRequest},
 };
 
 /// Runs every step, and prints its text, its events and the results of its checks.
@@ -25,14 +25,14 @@ use crate::{
 /// # Errors
 /// Returns [`Failure`] if no server or worker becomes available.
 pub(super) async fn play(
-    Prepared { script, sandbox, worker, .. }: Prepared,
+    Prepared { script, sandbox, processes, .. }: Prepared,
     log: &LogFile,
     recorder: Option<Recorder>,
 ) -> Result<ExitCode, Failure> {
     let backend = backend(&sandbox.settings, false).await?;
     let core = Recorded::new(sandbox.setup(log, StartMode::Walkthrough(Box::new(script))), recorder);
     let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
-    let executor = Executor::start(Arc::new(sandbox.settings.clone()), worker, true, sender.clone());
+    let executor = processes.start(&sandbox.settings, sender.clone());
     let (mut shown, mut turner) = (None, PageTurner { sender, turned: None });
     let heard = |message: &Message, core: &Recorded| {
         let app = core.app();

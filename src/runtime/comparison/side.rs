@@ -11,7 +11,7 @@ use tokio::{
 use crate::{
     app::{Comparison, ComparisonEvent, ComparisonNews, Message, Worker},
     config::Settings,
-    domain::{Guard, WorkflowId},
+    domain::{Guard, Supply, WorkflowId},
     faults::FaultPlan,
     runtime::{
         follow::{FollowedDatabase, Seen, follow},
@@ -65,7 +65,9 @@ impl Context {
 
     fn request(&self, guard: Guard, order: &str, quantity: i64, faults: &FaultPlan) -> StartRequest {
         let retry = RetrySettings::from(self.comparison.waits());
-        let demo = Demo { retry, ..Demo::new(faults, self.comparison.seed, guard) };
+        // The three databases have the same orders, which one supplier would take for repetitions.
+        let supplier = Some(Supply::Immediate);
+        let demo = Demo { supplier, retry, ..Demo::new(faults, self.comparison.seed, guard) };
         let input =
             OrderInput { order: order.to_owned(), item: Comparison::PRODUCT.to_owned(), quantity, demo: Some(demo) };
         let suffix = format!("compare-{}-{guard}", self.unique);

@@ -35,6 +35,21 @@ fn mistakes_in_the_file_are_reported_with_their_position() {
         ),
         (
             "why = 'w'",
+            "why = 'w'\nsupplier = 'off'",
+            "line 3, column 12: supplier is \"off\"; it must be one of header, lookup, none",
+        ),
+        (
+            "why = 'w'",
+            "why = 'w'\nsupplier = 'header'\nsupplier_key_seconds = 0",
+            "line 4, column 24: supplier_key_seconds must be a whole number from 1 to 3600",
+        ),
+        (
+            "why = 'w'",
+            "why = 'w'\nsupplier_key_seconds = 1",
+            "line 3, column 1: supplier_key_seconds needs a supplier; add supplier = ",
+        ),
+        (
+            "why = 'w'",
             "why = 'w'\nseed = -1",
             "line 3, column 8: seed must be a whole number from 0 to 9007199254740991",
         ),
@@ -173,6 +188,15 @@ fn mistakes_in_a_later_step_are_reported_with_their_position() {
             "line 8, column 9: no act before this one kills the server",
         ),
         second(
+            "do = 'start-server'\nafter = 'supplier down'",
+            "line 8, column 9: no act before this one kills the supplier",
+        ),
+        second("do = 'kill-supplier'", "line 7, column 1: the scenario has no supplier; add supplier = "),
+        second(
+            "do = 'kill-worker'\nafter = 'not supplied B'",
+            "line 8, column 9: no act before this one places order B",
+        ),
+        second(
             "order = 'B'\nquantity = 1\nafter = 'committed B'",
             "line 9, column 9: no act before this one places order B",
         ),
@@ -196,6 +220,7 @@ fn mistakes_in_the_expectation_are_reported_with_their_position() {
             "line 7, column 9: the stock at the end cannot be 1002: by the rules it is 1001",
         ),
         ("'right'", "'wrong'", "line 8, column 11: the verdict cannot be wrong"),
+        ("'right'", "'right'\nshipments = 1", "line 9, column 1: shipments needs a supplier; add supplier = "),
         ("'right'", "'right'\ndeaths = 1", "line 9, column 10: the number of worker deaths cannot be 1"),
         ("'right'", "'right'\nlate = 1", "line 9, column 8: the number of late attempts cannot be 1"),
         (

@@ -1,0 +1,88 @@
+//! The supplier, as the runtime reports it.
+
+use std::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
+
+use super::{App, sanitized};
+
+/// A report about the supplier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SupplierReport {
+    /// The newest request for a report that this one answers: the supplier was asked after that.
+    pub answers: u64,
+    /// Its state.
+    pub state: SupplierState,
+}
+
+/// The state of the supplier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SupplierState {
+    /// It answers.
+    Up(SupplierCounts),
+    /// It does not answer.
+    Down {
+        /// The reason.
+        cause: String,
+    },
+}
+
+/// The counters of the supplier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct SupplierCounts {
+    /// Orders that it has received since it was started.
+    pub requests: u64,
+    /// Shipments of all time.
+    pub shipped: u64,
+    /// Orders since its start that got a recorded answer.
+    pub replayed: u64,
+    /// Units in all shipments.
+    pub units: u64,
+}
+
+/// Whether as many shipments were credited as the supplier has made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PairVerdict {
+    /// Each shipment is credited.
+    Right,
+    /// They differ, and an order is open or the report is older than the journal.
+    Pending,
+    /// They differ, and no order is open.
+    Wrong,
+}
+
+impl App {
+    /// The verdict on shipments and credits; `None` if the supplier does not answer.
+    #[must_use]
+    pub fn pair_verdict(&self) -> Option<PairVerdict> {
+        let shipped = self.supplier()?.counts()?.shipped;
+        let credited = self.journal().audit.supplier_orders;
+        Some(match shipped.cmp(&credited) {
+            Ordering::Equal => PairVerdict::Right,
+            Ordering::Greater if self.orders().open() == 0 => PairVerdict::Wrong,
+            Ordering::Less | Ordering::Greater => PairVerdict::Pending,
+        })
+    }
+}
+
+impl SupplierReport {
+    /// The counters, if it is up.
+    #[must_use]
+    pub const fn counts(&self) -> Option<&SupplierCounts> {
+        match &self.state {
+            SupplierState::Up(counts) => Some(counts),
+            SupplierState::Down { .. } => None,
+        }
+    }
+
+    /// The same, with a text that is harmless to show.
+    #[must_use]
+    pub fn sanitized(self) -> Self {
+        let state = match self.state {
+            SupplierState::Down { cause } => SupplierState::Down { cause: sanitized::text(&cause) },
+            up @ SupplierState::Up(_) => up,
+        };
+        Self { state, ..self }
+    }
+}

@@ -1,0 +1,77 @@
+//! The supplier of a headless world: shipments, and keys that expire.
+
+use std::time::Duration;
+
+use crate::{
+    app::{Command, SupplierCounts, SupplierReport, SupplierState},
+    domain::{KeyPolicy, OrderId, SUPPLIER_QUANTITY, ShipmentId, millis},
+};
+
+#[derive(Debug, Clone, Default)]
+pub struct Supplier {
+    pub down: bool,
+    answers: u64,
+    requests: u64,
+    replayed: u64,
+    shipments: Vec<Shipment>,
+}
+
+#[derive(Debug, Clone)]
+struct Shipment {
+    order: OrderId,
+    /// The time until which its key is known; `None` if it has no key.
+    known_until: Option<u64>,
+}
+
+impl Supplier {
+    /// Ships the order, unless a shipment has its key. Returns the shipment, and whether it is an earlier one.
+    pub fn send(
+        &mut self,
+        order: &OrderId,
+        policy: KeyPolicy,
+        lifetime: Option<Duration>,
+        now: u64,
+    ) -> (ShipmentId, bool) {
+        self.requests += 1;
+        let known_until =
+            (policy == KeyPolicy::Header).then(|| now.saturating_add(lifetime.map_or(u64::MAX, millis::whole)));
+        let is_known = |shipment: &Shipment| shipment.known_until.is_some_and(|until| now < until);
+        let earlier = known_until
+            .and_then(|_| self.shipments.iter().rposition(|shipment| shipment.order == *order && is_known(shipment)));
+        if let Some(earlier) = earlier {
+            self.replayed += 1;
+            return (id(earlier), true);
+        }
+        self.shipments.push(Shipment { order: order.clone(), known_until });
+        (id(self.shipments.len() - 1), false)
+    }
+
+    /// The newest shipment of an order.
+    pub fn find(&self, order: &OrderId) -> Option<ShipmentId> {
+        self.shipments.iter().rposition(|shipment| shipment.order == *order).map(id)
+    }
+
+    /// Obeys a command about the supplier. Returns its report; `None`: the command is about something else.
+    pub fn obey(&mut self, command: &Command) -> Option<SupplierReport> {
+        match command {
+            Command::KillSupplier => self.down = true,
+            Command::StartSupplier => self.down = false,
+            Command::AskSupplier(number) => self.answers = *number,
+            _ => return None,
+        }
+        let shipped = self.shipments.len() as u64;
+        let units = i64::try_from(shipped).unwrap() * SUPPLIER_QUANTITY;
+        let counts =
+            SupplierCounts { requests: self.requests, shipped, replayed: self.replayed, units: units.unsigned_abs() };
+        let state = if self.down {
+            SupplierState::Down { cause: "connection refused".into() }
+        } else {
+            SupplierState::Up(counts)
+        };
+        Some(SupplierReport { answers: self.answers, state })
+    }
+}
+
+fn id(index: usize) -> ShipmentId {
+    format!("S-{}", index + 1).into()
+}

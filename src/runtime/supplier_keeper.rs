@@ -1,0 +1,134 @@
+//! Keeps the supplier process of a scenario, and reports the supplier's counters.
+
+use std::{fs, io, time::Duration};
+
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
+};
+
+use super::{
+    child::{ChildEvent, ChildProcess},
+    messages::send,
+    supplier_child::SupplierCommand,
+};
+use crate::{
+    app::{Message, SupplierCounts, SupplierReport, SupplierState, Tone},
+    supplier::SupplierClient,
+};
+
+/// Maximum time until a supplier listens, or has ended.
+const PROCESS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Maximum time for an answer to a question about shipments.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Interval of the questions about shipments.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+
+/// A request to the keeper.
+#[derive(Debug)]
+pub(super) enum SupplierRequest {
+    /// Start the process.
+    Start,
+    /// Kill the process with SIGKILL.
+    Kill,
+    /// Start a process without shipments in place of the one that runs, and answer when it listens.
+    Empty(oneshot::Sender<io::Result<()>>),
+}
+
+/// Starts the supplier, and runs until the sender of requests is dropped.
+pub(super) async fn keep(
+    command: SupplierCommand,
+    mut requests: mpsc::Receiver<SupplierRequest>,
+    messages: mpsc::Sender<Message>,
+) {
+    let mut keeper = Keeper { command, child: None };
+    let mut problem = keeper.start().await.err();
+    loop {
+        if let Some(problem) = problem.take() {
+            let text = format!("the supplier could not be started or stopped: {problem}");
+            send(&messages, Message::Notice { text, tone: Tone::Bad }).await;
+        }
+        problem = match requests.recv().await {
+            Some(SupplierRequest::Start) => keeper.start().await.err(),
+            Some(SupplierRequest::Kill) => keeper.kill().await.err(),
+            Some(SupplierRequest::Empty(answer)) => {
+                let _run_over = answer.send(keeper.empty().await);
+                None
+            }
+            None => return keeper.stop().await,
+        };
+    }
+}
+
+struct Keeper {
+    command: SupplierCommand,
+    child: Option<ChildProcess>,
+}
+
+impl Keeper {
+    /// Starts the process, in place of one that has ended, and waits until it listens.
+    async fn start(&mut self) -> io::Result<()> {
+        self.kill().await?;
+        let mut child = self.command.spawn()?;
+        match within(child.next()).await? {
+            ChildEvent::Ready(_) => {
+                self.child = Some(child);
+                Ok(())
+            }
+            ChildEvent::Ended(how) => Err(io::Error::other(how.to_string())),
+        }
+    }
+
+    async fn kill(&mut self) -> io::Result<()> {
+        let Some(mut child) = self.child.take() else { return Ok(()) };
+        // A process that has ended by itself cannot be killed.
+        let _has_ended = child.kill();
+        within(child.next()).await.map(drop)
+    }
+
+    async fn empty(&mut self) -> io::Result<()> {
+        self.kill().await?;
+        match fs::remove_file(&self.command.file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => self.start().await,
+        }
+    }
+
+    /// Lets the process finish its requests.
+    async fn stop(mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.stop();
+            let _ended_or_too_late = within(child.next()).await;
+        }
+    }
+}
+
+async fn within<T>(step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(PROCESS_TIMEOUT, step).await.map_err(|_| io::ErrorKind::TimedOut)?
+}
+
+/// Reports the supplier's counters when they change, and whenever `asked` does. Ends when the core has ended.
+pub(super) async fn poll(client: SupplierClient, mut asked: watch::Receiver<u64>, messages: mpsc::Sender<Message>) {
+    let mut last = None;
+    while !messages.is_closed() {
+        let answers = *asked.borrow_and_update();
+        // No shipment has a number after this one, so the answer has the counters only.
+        let state = match client.shipments(u64::MAX, ANSWER_TIMEOUT).await {
+            Ok(page) => SupplierState::Up(SupplierCounts {
+                requests: page.requests,
+                shipped: page.shipped,
+                replayed: page.replayed,
+                units: page.units,
+            }),
+            Err(error) => SupplierState::Down { cause: error.to_string() },
+        };
+        let report = SupplierReport { answers, state };
+        if last.as_ref() != Some(&report) {
+            send(&messages, Message::Supplier(report.clone())).await;
+            last = Some(report);
+        }
+        let _asked_or_due = timeout(POLL_INTERVAL, asked.changed()).await;
+    }
+}

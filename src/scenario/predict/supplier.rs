@@ -1,0 +1,124 @@
+//! The supplier of a predicted scenario: what an attempt ships before it credits the units.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use super::{Fault, Prediction, Run, Strikes, Unknown};
+use crate::{
+    domain::{Activity, Decision, Delivery, KeyPolicy, OrderId, ShipmentId},
+    faults::Point,
+    scenario::{Scenario, ScenarioSupplier},
+    store::Verdict,
+};
+
+/// The shipments so far. All times are lower bounds, from the first act.
+#[derive(Debug, Default)]
+pub(super) struct Shipping {
+    now: Duration,
+    shipments: u32,
+    credits: u32,
+    /// The number of shipments depends on timing.
+    is_open: bool,
+    /// The time of the newest shipment of each order.
+    shipped: HashMap<OrderId, Duration>,
+    /// Orders with an attempt that hangs before its commit, and so commits at any time after its timeout.
+    late: HashSet<OrderId>,
+}
+
+impl Shipping {
+    /// Lets time pass.
+    pub(super) fn wait(&mut self, time: Duration) {
+        self.now = self.now.saturating_add(time);
+    }
+
+    /// Counts a supplier order that was credited for the first time.
+    pub(super) fn credit(&mut self) {
+        self.credits += 1;
+    }
+
+    /// The number of shipments; `None` if it depends on timing.
+    pub(super) fn shipments(&self) -> Option<u32> {
+        (!self.is_open).then_some(self.shipments)
+    }
+
+    /// Whether there are as many shipments as credits; `None` if that depends on timing.
+    pub(super) fn verdict(&self) -> Option<Verdict> {
+        self.shipments().map(|shipments| if shipments == self.credits { Verdict::Right } else { Verdict::Wrong })
+    }
+
+    /// Records an attempt that hangs before its commit.
+    pub(super) fn hangs(&mut self, run: Run<'_>) {
+        self.late.insert(run.placing.order.clone());
+    }
+
+    /// Sends an order.
+    fn send(&mut self, run: Run<'_>) {
+        let Some(supplier) = run.scenario.supplier else { return };
+        let order = &run.placing.order;
+        let earlier = self.shipped.get(order).copied();
+        let ships = match (supplier.key, earlier) {
+            (KeyPolicy::Header, Some(earlier)) => lifetime(run.scenario, supplier).is_some_and(|lifetime| {
+                let is_expired = self.now.saturating_sub(earlier) >= lifetime;
+                // The times are lower bounds, so that the key may have expired nevertheless.
+                self.is_open |= !is_expired;
+                is_expired
+            }),
+            _ => true,
+        };
+        if ships {
+            self.shipments += 1;
+            self.shipped.insert(order.clone(), self.now);
+        }
+    }
+}
+
+/// The lifetime of a key, if one can expire during the scenario.
+fn lifetime(scenario: &Scenario, supplier: ScenarioSupplier) -> Option<Duration> {
+    supplier.key_lifetime.filter(|lifetime| *lifetime <= scenario.limit)
+}
+
+impl Prediction {
+    /// Ships the units of a supplier order, if they are needed. The inner error is the fault that ends the attempt.
+    pub(super) fn deliver(
+        &mut self,
+        run: Run<'_>,
+        strikes: &mut Strikes<'_>,
+    ) -> Result<Result<Delivery, Fault>, Unknown> {
+        let Run { scenario, placing, guard, act } = run;
+        let (Activity::SupplierOrder, Some(supplier)) = (strikes.activity, scenario.supplier) else {
+            return Ok(Ok(Delivery::Immediate));
+        };
+        let effect = placing.effect(strikes.activity, Delivery::NotShipped);
+        if !matches!(self.inventory.decide(&effect, guard, &act.to_string()), Ok(Decision::Ship)) {
+            return Ok(Ok(Delivery::NotShipped));
+        }
+        // An earlier attempt may commit before this one asks, and then this one neither sends nor has faults there.
+        let is_late = self.shipping.late.contains(&placing.order);
+        // A key makes it irrelevant which of the two sends first, as long as the supplier knows it.
+        let is_recognised = supplier.key == KeyPolicy::Header && lifetime(scenario, supplier).is_none();
+        let found = supplier.key == KeyPolicy::Lookup && self.shipping.shipped.contains_key(&placing.order);
+        if !found {
+            if let Some(fault) = strikes.at(Point::BeforeSend) {
+                if is_late {
+                    return Err(Unknown::Timing);
+                }
+                // The attempt that hangs sends late.
+                self.shipping.is_open |= fault == Fault::Hang && !is_recognised;
+                self.fails_before_commit(fault, run, strikes.activity)?;
+                return Ok(Err(fault));
+            }
+            self.shipping.is_open |= is_late && !is_recognised;
+            self.shipping.send(run);
+        }
+        match strikes.at(Point::AfterSend) {
+            Some(_) if is_late => Err(Unknown::Timing),
+            Some(fault) => {
+                self.fails_before_commit(fault, run, strikes.activity)?;
+                Ok(Err(fault))
+            }
+            None => Ok(Ok(Delivery::Shipped(ShipmentId::from(placing.order.to_string())))),
+        }
+    }
+}
