@@ -528,7 +528,7 @@ mod tests {
         let mut player = Player::new(Recording::read("it", &bytes).unwrap(), Appearance::default());
         let mut now = 1_000;
         tick(&mut player, now);
-        for press in 0..16 {
+        for press in 0..20 {
             // The replay waits for any length of time.
             for _ in 0..400 {
                 now += 500;

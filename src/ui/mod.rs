@@ -38,6 +38,7 @@ mod prose;
 mod regions;
 mod replay_bar;
 mod statistics;
+mod supplier;
 mod theme;
 mod timeline;
 pub mod times;

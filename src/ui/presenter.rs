@@ -31,7 +31,7 @@ use crate::{
 use super::{
     digits, effects, footer, inventory, orders, pane,
     prose::{prose_after, prose_within},
-    theme, timeline, times, words,
+    supplier, theme, timeline, times, words,
 };
 
 /// Minimum height, in rows, for a title in blocks.
@@ -169,13 +169,14 @@ fn draw_heading(buffer: &mut Buffer, area: Rect, title: &str) {
 const fn least(panel: StepPanel) -> u16 {
     match panel {
         StepPanel::Stock => 2,
-        StepPanel::Orders | StepPanel::Effects => 3,
+        StepPanel::Orders | StepPanel::Effects | StepPanel::Supplier => 3,
         StepPanel::Timeline => 5,
     }
 }
 
 /// Panels that get additional rows, up to the number given, in this order.
-const WANTED: [(StepPanel, u16); 6] = [
+const WANTED: [(StepPanel, u16); 7] = [
+    (StepPanel::Supplier, 4),
     (StepPanel::Timeline, 7),
     (StepPanel::Stock, STOCK),
     (StepPanel::Orders, 5),
@@ -242,6 +243,7 @@ fn draw_panels(buffer: &mut Buffer, area: Rect, app: &App, panels: &[StepPanel],
             (None, StepPanel::Orders) => orders::draw(buffer, place, app),
             (None, StepPanel::Timeline) => timeline::draw(buffer, place, app, 0),
             (None, StepPanel::Effects) => effects::draw(buffer, place, app),
+            (None, StepPanel::Supplier) => supplier::draw(buffer, place, app),
         }
     }
 }
@@ -386,7 +388,8 @@ mod tests {
             let titles = |buffer: &Buffer| places_of_titles(buffer);
             let places = titles(&introduced);
             let key_sentence = if height < 24 { "the reply" } else { "at least" };
-            for words in ["The network forgets", "step 3 of 9", " NEXT", "The guard is off", key_sentence, "→ next"] {
+            for words in ["The network forgets", "step 3 of 11", " NEXT", "The guard is off", key_sentence, "→ next"]
+            {
                 find(&introduced, words);
             }
             world.press(Intent::GoOn);
@@ -430,7 +433,7 @@ mod tests {
             }
             world.press(Intent::Close);
             let asked = frame(world.app(), width, height);
-            for words in ["The network forgets", "step 3 of 9", "y yes"] {
+            for words in ["The network forgets", "step 3 of 11", "y yes"] {
                 find(&asked, words);
             }
             assert!(height > 20 || text(&asked).contains("RIGHT"), "the verdict is covered: {}", text(&asked));
@@ -490,11 +493,11 @@ mod tests {
 
     #[test]
     fn the_summary_has_the_figures_of_this_very_run() {
-        let mut world = at_step(8);
+        let mut world = at_step(10);
         world.press(Intent::GoOn);
         for (width, height) in [(60, 16), (80, 24), (120, 40)] {
             let summary = frame(world.app(), width, height);
-            for words in ["✓ One order", "✓ Without a key", "✓ EVERYTHING AS DESCRIBED", "11 orders sent."] {
+            for words in ["✓ One order", "✓ Without a key", "✓ EVERYTHING AS DESCRIBED", "13 orders sent."] {
                 find(&summary, words);
             }
             assert!(!text(&summary).contains("→ next"), "there is nothing to go on to");
@@ -528,9 +531,12 @@ mod tests {
         notes.update(Message::Tick { now });
         for (width, height) in [(60, 16), (80, 24), (120, 40)] {
             let shown = frame(&notes, width, height);
-            for words in
-                ["step 3 of 9", "Press s to skip. On this step for 1:0", "Let the number sink in", "next: With the key"]
-            {
+            for words in [
+                "step 3 of 11",
+                "Press s to skip. On this step for 1:0",
+                "Let the number sink in",
+                "next: With the key",
+            ] {
                 find(&shown, words);
             }
         }
@@ -538,9 +544,9 @@ mod tests {
 
     #[test]
     fn no_size_makes_it_panic() {
-        let mut played = at_step(7);
+        let mut played = at_step(9);
         played.press(Intent::GoOn);
-        let mut over = at_step(8);
+        let mut over = at_step(10);
         over.press(Intent::GoOn);
         for world in [0, 2].into_iter().map(at_step).chain([played, over]) {
             for (width, height) in [0, 1, 60, 80, 120].into_iter().flat_map(|width| (0..=42).map(move |y| (width, y))) {

@@ -97,8 +97,8 @@ fn press_and_read(screen: &mut Screen, keys: &str, until: &str) {
 }
 
 fn record_walkthrough(mut screen: Screen) {
-    for step in 1..=9 {
-        let text = screen.wait_for(&format!("step {step} of 9"));
+    for step in 1..=11 {
+        let text = screen.wait_for(&format!("step {step} of 11"));
         thread::sleep(READING_TIME);
         if text.contains(" NEXT ") {
             press_and_read(&mut screen, "\u{1b}[C", "✓ RESULT");

@@ -9,7 +9,9 @@ use crate::{
     screen::{Screen, assert_restored, dashboard, send},
 };
 
-const STEPS: usize = 9;
+/// Steps of the built-in walkthrough, and of its shipped recording.
+const STEPS: usize = 11;
+const RECORDED_STEPS: usize = 9;
 
 fn command(sandbox: &Sandbox, arguments: &[&str]) -> CommandBuilder {
     let mut command = dashboard(sandbox, address());
@@ -22,9 +24,9 @@ const NEXT: &str = "\u{1b}[C";
 
 /// Presses the next key until the summary is shown, and checks that each step with a scenario shows its result. Returns
 /// the last screen.
-fn walk(screen: &mut Screen) -> String {
-    for step in 1..=STEPS {
-        let here = format!("step {step} of {STEPS}");
+fn walk(screen: &mut Screen, steps: usize) -> String {
+    for step in 1..=steps {
+        let here = format!("step {step} of {steps}");
         let text = screen.wait_for(&here);
         if text.contains(" NEXT ") {
             screen.press(NEXT);
@@ -32,10 +34,25 @@ fn walk(screen: &mut Screen) -> String {
                 screen.contains("✓ RESULT") || screen.contains("NOT AS DESCRIBED") || screen.contains("NOT FINISHED")
             });
             assert!(seen.contains("✓ RESULT") && seen.contains(&here), "{seen}");
+            assert_supplier(&seen);
         }
         screen.press(NEXT);
     }
     screen.wait_for("✓ EVERYTHING AS DESCRIBED")
+}
+
+/// Checks the panel of the supplier at the steps that have one.
+fn assert_supplier(screen: &str) {
+    let expected = if screen.contains("A KEY THAT STAYS AT HOME") {
+        ["1 shipment is paid for, and not credited", "units paid for 2000 ≠ credited 1000"]
+    } else if screen.contains("A KEY THAT TRAVELS") {
+        ["every shipment is credited", "units paid for 1000 = credited 1000"]
+    } else {
+        return;
+    };
+    for words in expected {
+        assert!(screen.contains(words), "{words} is not in\n{screen}");
+    }
 }
 
 /// Sets the speed of a recording to x4.
@@ -64,7 +81,7 @@ fn one_key_runs_every_step_with_notes_elsewhere_and_a_replay_shows_the_same() {
         Screen::run(command(&sandbox, &["walkthrough", "--pace", "live", "--record", "talk.jsonl"]), 80, 24);
     screen.wait_for("ONE ORDER");
     notes.wait_for("this is the database, not Temporal");
-    let summary = walk(&mut screen);
+    let summary = walk(&mut screen, STEPS);
     assert!(summary.contains("✓ Without a key") && summary.contains("Worker deaths: 1"), "{summary}");
     notes.wait_for("the end");
     screen.press("q");
@@ -83,7 +100,7 @@ fn one_key_runs_every_step_with_notes_elsewhere_and_a_replay_shows_the_same() {
     let mut replayed = Screen::run(replay, 80, 24);
     replayed.wait_for("PRESS →");
     speed_up(&mut replayed);
-    let again = walk(&mut replayed);
+    let again = walk(&mut replayed, STEPS);
     replayed.press("G");
     let end = replayed.wait_for("■ END");
     assert_eq!(above_the_keys(&again)[3..14], above_the_keys(&summary)[3..14], "the figures are those of that run");
@@ -104,7 +121,7 @@ fn the_shipped_recording_plays_every_step_with_one_key_and_no_network() {
     let mut screen = Screen::run(command, 80, 24);
     screen.wait_for("PRESS →");
     speed_up(&mut screen);
-    walk(&mut screen);
+    walk(&mut screen, RECORDED_STEPS);
     screen.press("q");
     assert_eq!(screen.end().0.exit_code(), 0);
     assert!(!sandbox.database.exists(), "and no database is made");

@@ -166,7 +166,8 @@ impl<F: Fn(&str) -> Result<Scenario, String>> Reading<'_, F> {
         for panel in panels {
             let known = StepPanel::ALL.into_iter().find(|known| known.name() == panel.text);
             let unknown = || {
-                let problem = format!("there is no panel '{}'; give stock, orders, timeline or effects", panel.text);
+                let problem =
+                    format!("there is no panel '{}'; give stock, orders, timeline, effects or supplier", panel.text);
                 source.wrong(panel.span.start, problem)
             };
             step.panels.push(known.ok_or_else(unknown)?);
@@ -300,13 +301,13 @@ mod tests {
     fn the_shipped_walkthrough_has_every_part_of_the_story() {
         let script = crate::app::testing::headless::shipped();
         let titles: Vec<_> = script.steps.iter().map(|step| step.title.as_str()).collect();
-        assert_eq!(titles.len(), 9, "{titles:?}");
+        assert_eq!(titles.len(), 11, "{titles:?}");
         for step in &script.steps {
             assert!(!step.notes.is_empty() && !step.text.is_empty(), "{}", step.title);
             assert!(step.panels.len() <= MAX_PANELS);
             assert!(step.scenario.is_none() || !step.before.is_empty() && !step.after.is_empty(), "{}", step.title);
         }
-        assert_eq!(script.steps.iter().filter(|step| step.scenario.is_some()).count(), 7);
+        assert_eq!(script.steps.iter().filter(|step| step.scenario.is_some()).count(), 9);
     }
 
     #[test]

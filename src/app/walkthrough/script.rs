@@ -73,11 +73,13 @@ pub enum StepPanel {
     Timeline,
     /// The effects on the stock.
     Effects,
+    /// The shipments of the supplier.
+    Supplier,
 }
 
 impl StepPanel {
     /// All panels.
-    pub const ALL: [Self; 4] = [Self::Stock, Self::Orders, Self::Timeline, Self::Effects];
+    pub const ALL: [Self; 5] = [Self::Stock, Self::Orders, Self::Timeline, Self::Effects, Self::Supplier];
 
     /// Returns the name in the file of a walkthrough.
     #[must_use]
@@ -87,6 +89,7 @@ impl StepPanel {
             Self::Orders => "orders",
             Self::Timeline => "timeline",
             Self::Effects => "effects",
+            Self::Supplier => "supplier",
         }
     }
 }

@@ -1,0 +1,74 @@
+//! Draws what the supplier has shipped, and whether all of it was credited.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use crate::{
+    app::{App, PairVerdict, SupplierCounts, SupplierState},
+    domain::SUPPLIER_QUANTITY,
+};
+
+use super::{pane, theme};
+
+/// Draws the counters of the supplier, and its verdict.
+pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
+    let title = Line::from(Span::styled("supplier", theme::BOLD));
+    let inside = pane::titled(buffer, area, title, "another company", false);
+    let inside = Rect { x: inside.x.saturating_add(1), width: inside.width.saturating_sub(1), ..inside };
+    pane::lines(buffer, inside, lines(app));
+}
+
+fn lines(app: &App) -> Vec<Line<'_>> {
+    match app.supplier().map(|report| &report.state) {
+        None => vec![Line::styled("no report yet", theme::FAINT)],
+        Some(SupplierState::Down { cause }) => {
+            vec![Line::from(vec![Span::styled(" DOWN ", theme::badge(theme::BAD)), Span::raw(format!(" {cause}"))])]
+        }
+        Some(SupplierState::Up(counts)) => {
+            let mut lines = vec![verdict(app, counts)];
+            lines.push(units(app, counts));
+            let mut spans = pane::pair("orders received ", counts.requests.to_string(), theme::BOLD).to_vec();
+            spans.extend(pane::pair("  shipments ", counts.shipped.to_string(), theme::BOLD));
+            spans.extend(pane::pair("  answers repeated ", counts.replayed.to_string(), theme::BOLD));
+            lines.push(Line::from(spans));
+            lines
+        }
+    }
+}
+
+fn verdict(app: &App, counts: &SupplierCounts) -> Line<'static> {
+    let more = counts.shipped.saturating_sub(app.journal().audit.supplier_orders);
+    let (badge, text) = match app.pair_verdict() {
+        None => (Span::styled(" NO VERDICT YET ", theme::FAINT), String::new()),
+        Some(PairVerdict::Right) if counts.shipped == 0 => {
+            (Span::styled(" RIGHT ", theme::badge(theme::GOOD)), "nothing shipped yet".to_owned())
+        }
+        Some(PairVerdict::Right) => {
+            (Span::styled(" RIGHT ", theme::badge(theme::GOOD)), "every shipment is credited".to_owned())
+        }
+        Some(PairVerdict::Pending) => {
+            (Span::styled(" PENDING ", theme::badge(theme::WARN)), "shipped, and not credited yet".to_owned())
+        }
+        Some(PairVerdict::Wrong) => {
+            let are = if more == 1 { "shipment is" } else { "shipments are" };
+            (Span::styled(" WRONG ", theme::badge(theme::BAD)), format!("{more} {are} paid for, and not credited"))
+        }
+    };
+    Line::from(vec![badge, Span::raw(format!(" {text}"))])
+}
+
+fn units(app: &App, counts: &SupplierCounts) -> Line<'static> {
+    let credited = app.journal().audit.supplier_orders.saturating_mul(SUPPLIER_QUANTITY.unsigned_abs());
+    let sign = match (credited == counts.units, app.appearance().ascii) {
+        (true, _) => "=",
+        (false, true) => "!=",
+        (false, false) => "≠",
+    };
+    let mut spans = pane::pair("units paid for ", counts.units.to_string(), theme::BOLD).to_vec();
+    spans.push(Span::styled(format!(" {sign} "), theme::BOLD));
+    spans.extend(pane::pair("credited ", credited.to_string(), theme::BOLD));
+    Line::from(spans)
+}
