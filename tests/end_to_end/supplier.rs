@@ -323,10 +323,13 @@ fn a_listener_for_other_machines_is_announced_as_insecure() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = program(folder.path());
     command.args(["supplier", "--listen", "0.0.0.0:0", "--with-parent"]);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
-    let read = BufReader::new(child.stderr.take().unwrap()).read_line(&mut line);
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    stdout.read_line(&mut line).unwrap();
+    assert!(line.starts_with("supplier at http://0.0.0.0:"), "{line}");
     drop(child.stdin.take());
-    let ended = child.wait().unwrap();
-    assert!(read.is_ok() && line.contains("INSECURE") && ended.success(), "{line} {ended}");
+    let output = child.wait_with_output().unwrap();
+    let (_, problem) = text(&output);
+    assert!(output.status.success() && problem.contains("INSECURE"), "{problem}");
 }
