@@ -24,6 +24,7 @@ mod model;
 mod mysql_checkpoints;
 mod mysql_defects;
 mod mysql_faults;
+mod mysql_generations;
 mod mysql_proxy;
 mod mysql_server;
 mod odd;

@@ -141,7 +141,7 @@ impl MySqlError {
         match self.code() {
             Some(code::ACCESS_DENIED) => "; check MYSQL_USER and MYSQL_PASSWORD, and the host of the account",
             Some(code::DBACCESS_DENIED | code::TABLEACCESS_DENIED) => {
-                "; grant the account SELECT, INSERT and UPDATE on the database (and CREATE, for the first worker)"
+                "; grant the account SELECT, INSERT, UPDATE and DELETE on the database (and CREATE, for the first worker)"
             }
             Some(code::BAD_DB) => "; create the database, or correct MYSQL_DATABASE",
             Some(code::NO_SUCH_TABLE) => "; a worker creates its tables when it starts",

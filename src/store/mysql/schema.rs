@@ -1,6 +1,6 @@
 //! The tables, and their creation.
 //!
-//! A reset begins a new generation, and the lines of the earlier ones are kept. The document's row locks the database:
+//! A reset begins a new generation, and keeps the lines of the one before it. The document's row locks the database:
 //! only the transaction that has locked it appends lines.
 
 use std::time::Duration;
@@ -59,7 +59,7 @@ fn creation_sql(database: &MySqlDatabase, account: &str) -> String {
     let [user, host] = [user, host].map(|part| part.replace('\'', "''"));
     format!(
         "CREATE DATABASE IF NOT EXISTS {name};\nUSE {name};\n{tables}{SET_VERSION};\n\
-         GRANT SELECT, INSERT, UPDATE ON {name}.* TO '{user}'@'{host}';"
+         GRANT SELECT, INSERT, UPDATE, DELETE ON {name}.* TO '{user}'@'{host}';"
     )
 }
 

@@ -17,6 +17,7 @@ use super::{
     client::{CALL_LIMIT, Client, failure},
     database::MySqlDatabase,
     engine::MySqlEngine,
+    error::MySqlError,
     schema::{self, Found},
     state::CHECKPOINT_LINES,
 };
@@ -27,6 +28,12 @@ const IDLE_CHECK: Duration = Duration::from_secs(2);
 
 /// Number of lines from which on a worker writes a checkpoint when it ends.
 const LAST_CHECKPOINT_LINES: u64 = 2000;
+
+/// Maximum number of rows that one statement of a reset deletes. It takes about 50 ms.
+const DELETED_ROWS: u64 = 5000;
+
+/// Maximum number of statements with which a reset deletes rows.
+const MAX_DELETIONS: u32 = 20;
 
 /// Opens a database, and creates its tables if there are none. Calls `seen` while it reads a long journal.
 ///
@@ -49,7 +56,8 @@ fn created(database: &MySqlDatabase) -> Result<Client, StoreError> {
     Ok(client)
 }
 
-/// Begins a new generation with the original demo's starting document. The lines of the old one are kept.
+/// Begins a new generation with the original demo's starting document. The lines of the old one are kept, and those of
+/// generations before it are deleted.
 ///
 /// # Errors
 /// Fails if the server does not answer, or if the tables cannot be created or changed. A lost answer to the commit means
@@ -71,9 +79,40 @@ pub fn reset(database: &MySqlDatabase) -> Result<Kept, StoreError> {
         connection.query_drop("COMMIT").await?;
         Ok(last)
     });
-    let old = old.map_err(|error| failure(database, "reset", error))?;
-    let journal = old.map(|generation| format!("generation {generation} of the table idempotence_journal"));
-    Ok(Kept { journal, document: None })
+    let Some(old) = old.map_err(|error| failure(database, "reset", error))? else { return Ok(Kept::default()) };
+    if let Err(error) = delete_before(&mut client, old) {
+        let error = failure(database, "delete the rows of earlier generations of", error);
+        tracing::warn!(%error, "the database was reset, but rows that are no longer needed are kept");
+    }
+    Ok(Kept { journal: Some(format!("generation {old} of the table idempotence_journal")), document: None })
+}
+
+/// Deletes what a reset no longer needs: the journal of the generations before `kept`, and the other tables' rows of
+/// `kept` too, because they follow from its journal. A later reset deletes what is left.
+fn delete_before(client: &mut Client, kept: u64) -> Result<(), MySqlError> {
+    let unneeded = [
+        format!("DELETE FROM idempotence_checkpoint WHERE generation <= {kept}"),
+        format!("DELETE FROM idempotence_ledger WHERE generation <= {kept}"),
+        format!("DELETE FROM idempotence_journal WHERE generation < {kept}"),
+    ];
+    let mut statements = 0;
+    for delete in unneeded.map(|delete| format!("{delete} LIMIT {DELETED_ROWS}")) {
+        loop {
+            if statements == MAX_DELETIONS {
+                tracing::info!("the next reset deletes the other rows of earlier generations");
+                return Ok(());
+            }
+            let deleted = client.call(CALL_LIMIT, async |connection: &mut Conn| {
+                connection.query_drop(&delete).await?;
+                Ok(connection.affected_rows())
+            });
+            statements += 1;
+            if deleted? < DELETED_ROWS {
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn serve(mut engine: MySqlEngine, jobs: &mpsc::Receiver<Job>) {
