@@ -5,6 +5,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[expect(dead_code, reason = "the end-to-end tests use the rest")]
+#[path = "../end_to_end/authority.rs"]
+mod authority;
 mod bench;
 mod both;
 mod checkpoints;
@@ -27,6 +30,7 @@ mod mysql_faults;
 mod mysql_generations;
 mod mysql_proxy;
 mod mysql_server;
+mod mysql_tls;
 mod odd;
 mod opening;
 mod processes;

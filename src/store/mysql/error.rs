@@ -31,6 +31,9 @@ mod code {
     pub(super) const CLIENT_INTERACTION_TIMEOUT: u16 = 4031;
 }
 
+const CERTIFICATE_ADVICE: &str =
+    "; set MYSQL_CA to the server's root certificate, and MYSQL_HOST to the name in its certificate";
+
 /// A failed call to MySQL.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum MySqlError {
@@ -54,7 +57,23 @@ impl From<DriverFailure> for MySqlError {
     }
 }
 
+/// Returns the error of TLS. During the handshake, the driver reports it as an error of the connection.
+fn tls_error(error: &DriverFailure) -> Option<&rustls::Error> {
+    match error {
+        DriverFailure::Io(IoError::Io(error)) => error.get_ref()?.downcast_ref(),
+        _ => None,
+    }
+}
+
+const fn has_expired(error: &rustls::Error) -> bool {
+    use rustls::CertificateError::{Expired, ExpiredContext};
+    matches!(error, rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. }))
+}
+
 fn described(error: &DriverFailure) -> String {
+    if let Some(error) = tls_error(error) {
+        return format!("TLS: {error}");
+    }
     match error {
         DriverFailure::Server(error) => format!("error {}: {}", error.code, error.message),
         DriverFailure::Io(IoError::Io(error)) => error.to_string(),
@@ -83,7 +102,8 @@ impl MySqlError {
             Self::TimedOut(_) => true,
             Self::Client(_) | Self::RootCertificates(_) => false,
             Self::Driver(error) => match error.as_ref() {
-                DriverFailure::Io(IoError::Io(_)) | DriverFailure::Driver(DriverError::ConnectionClosed) => true,
+                DriverFailure::Io(IoError::Io(_)) => tls_error(error).is_none(),
+                DriverFailure::Driver(DriverError::ConnectionClosed) => true,
                 DriverFailure::Server(error) => matches!(
                     error.code,
                     code::CON_COUNT_ERROR
@@ -159,9 +179,9 @@ impl MySqlError {
                 Self::TimedOut(_) => "; check that MYSQL_HOST and MYSQL_PORT are reachable",
                 Self::RootCertificates(_) => "; set MYSQL_CA to a file with the server's root certificate in PEM",
                 Self::Driver(error) => match error.as_ref() {
-                    DriverFailure::Io(IoError::Tls(_)) => {
-                        "; set MYSQL_CA to the server's root certificate, and MYSQL_HOST to the name in its certificate"
-                    }
+                    _ if tls_error(error).is_some_and(has_expired) => "; renew the server's certificate",
+                    DriverFailure::Io(IoError::Tls(_)) => CERTIFICATE_ADVICE,
+                    _ if tls_error(error).is_some() => CERTIFICATE_ADVICE,
                     DriverFailure::Io(IoError::Io(_)) => "; check that the server runs, and MYSQL_HOST and MYSQL_PORT",
                     DriverFailure::Driver(DriverError::NoClientSslFlagFromServer) => {
                         "; enable TLS on the server, or set MYSQL_TLS=false if the network is safe"
