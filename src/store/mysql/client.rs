@@ -20,9 +20,17 @@ use super::{
 /// Maximum time for one call to the server.
 pub(super) const CALL_LIMIT: Duration = Duration::from_secs(3);
 
-/// Time after which the server ends a transaction whose client is unreachable. Until then, its lock stops all other
-/// writers.
-const SERVER_WAIT: Duration = Duration::from_secs(10);
+/// Maximum time for a batch, below the time in which an attempt must end (10 s by default).
+pub(super) const BATCH_LIMIT: Duration = Duration::from_secs(8);
+
+/// Time after which the server ends a transaction whose client is unreachable. Its lock stops all other writers, so this
+/// is short enough for them to commit their batches afterwards.
+const SERVER_WAIT: Duration = Duration::from_secs(5);
+
+// A transaction may wait for one call, and another writer notices the end of the lock after one wait.
+const _: () = assert!(
+    CALL_LIMIT.as_secs() < SERVER_WAIT.as_secs() && SERVER_WAIT.as_secs() + LOCK_WAIT.as_secs() < BATCH_LIMIT.as_secs()
+);
 
 /// Time for which the server lets a statement wait for another transaction's lock.
 const LOCK_WAIT: Duration = Duration::from_secs(2);

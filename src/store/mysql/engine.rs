@@ -22,14 +22,11 @@ use super::{
         progress::Progress,
         record::{Adjustment, CommitOutcome, Fact, Record, Refused},
     },
-    client::{CALL_LIMIT, Client, failure},
+    client::{BATCH_LIMIT, CALL_LIMIT, Client, failure},
     error::MySqlError,
     state::{self, State, hex},
 };
 use crate::domain::{Activity, Decision, Guard, IdempotencyKey, InventoryRules, LedgerEntry, UnixMillis};
-
-/// Maximum time for a batch, below the time in which an attempt must end (10 s by default).
-const BATCH_LIMIT: Duration = Duration::from_secs(8);
 
 /// Pause before a transaction is repeated for the first time.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);

@@ -24,7 +24,7 @@ use super::{
 use crate::{clock, domain::REORDER_BELOW};
 
 /// Interval at which an idle writer checks whether its connection needs traffic.
-const IDLE_CHECK: Duration = Duration::from_secs(2);
+const IDLE_CHECK: Duration = Duration::from_secs(1);
 
 /// Number of lines from which on a worker writes a checkpoint when it ends.
 const LAST_CHECKPOINT_LINES: u64 = 2000;
