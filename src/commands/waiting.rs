@@ -92,7 +92,7 @@ impl Waiting<'_> {
                 given_up = self.limit_reached(&said) => return Ok(Waited::GivenUp(given_up)),
                 reason = self.look_again(failing_since.is_none() && said == Reason::Nothing) => {
                     failing_since = match &reason {
-                        Reason::Task(failing) => {
+                        Reason::Task(failing) if !failing.may_pass() => {
                             let since = *failing_since.get_or_insert_with(Instant::now);
                             if failing.attempt >= FAILS_FOR_GOOD_ATTEMPTS || since.elapsed() > FAILS_FOR_GOOD {
                                 return Ok(Waited::GivenUp(failing.explain()));

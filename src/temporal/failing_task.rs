@@ -78,6 +78,12 @@ impl FailingTask {
         format!("{}{key}. {fix}", text.trim_end_matches('.'))
     }
 
+    /// Whether another worker may process the task without any change: the one that took it was lost.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        self.cause == TaskFailure::TimedOut && self.missing_key().is_none()
+    }
+
     /// Key that the worker may lack, if that would explain the failure.
     #[must_use]
     pub fn missing_key(&self) -> Option<&OrderKey> {
@@ -254,6 +260,14 @@ mod tests {
     fn completed() -> HistoryEvent {
         let attributes = WorkflowTaskCompletedEventAttributes::default();
         HistoryEvent { attributes: Some(super::WorkflowTaskCompletedEventAttributes(attributes)), ..Default::default() }
+    }
+
+    #[test]
+    fn a_task_of_a_lost_worker_may_pass_unless_the_worker_may_lack_the_key() {
+        let task = |cause, key| FailingTask { attempt: 3, cause, key };
+        assert!(task(TaskFailure::TimedOut, None).may_pass());
+        assert!(!task(TaskFailure::TimedOut, Some(OrderKey { id: "k".to_owned(), here: true })).may_pass());
+        assert!(!task(TaskFailure::Unknown { why: "x".to_owned() }, None).may_pass());
     }
 
     #[test]
