@@ -1,6 +1,6 @@
 //! Kills four workers and a server at random while orders run, and then checks the files without the program's audit.
-//! Run it by hand with a number of kills, and with a seed to repeat a run: `IDEMPOTENCE_KILLS=1000 IDEMPOTENCE_SEED=7
-//! cargo test --test end_to_end -- --ignored --nocapture kill_loop`
+//! Run it by hand with a number of kills, and with a seed to repeat a run: `TESTS_KILLS=1000 TESTS_SEED=7
+//! cargo test --test end_to_end -- --ignored --nocapture kill_loop::`
 
 use idempotence::domain::{RunEnd, WorkflowId};
 use std::{
@@ -55,15 +55,15 @@ fn kill(child: &mut Child) {
     child.wait().unwrap();
 }
 
-/// Returns a pseudo-random number below `bound`; the same seed gives the same sequence.
-fn random(state: &mut u64, bound: u64) -> u64 {
+/// Returns a pseudo-random number below `bound`; the same start of `state` gives the same sequence.
+pub fn random(state: &mut u64, bound: u64) -> u64 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;
     *state % bound
 }
 
-fn number(name: &str, default: u64) -> u64 {
+pub fn number(name: &str, default: u64) -> u64 {
     env::var(name).ok().map_or(default, |value| value.parse().unwrap())
 }
 
@@ -118,7 +118,7 @@ async fn kill_loop() {
     if offline() {
         return;
     }
-    let (kills, seed) = (number("IDEMPOTENCE_KILLS", 200), number("IDEMPOTENCE_SEED", u64::from(std::process::id())));
+    let (kills, seed) = (number("TESTS_KILLS", 200), number("TESTS_SEED", u64::from(std::process::id())));
     println!("seed {seed}");
     let mut sequence = seed.wrapping_mul(2).wrapping_add(1);
     let sandbox = Sandbox::new();
