@@ -21,12 +21,14 @@ mod keys;
 mod kill_loop;
 mod kill_loop_mysql;
 mod limited_fs;
+mod machines;
 mod malformed;
 mod metrics;
 mod mounts;
 mod mysql;
 #[path = "../store/mysql_server.rs"]
 mod mysql_server;
+mod network;
 mod no_log;
 mod nondeterminism;
 mod notices;

@@ -13,6 +13,7 @@ use std::{
 use idempotence::{
     domain::{Guard, OrderOutcome, RunEnd, WorkflowId},
     faults::FaultPlan,
+    server::{Search, locate},
     store::{Audit, Document, Fact, JournalReader, Phase, Record, StoreHandle, Verdict, read_document},
     temporal::{
         ATTEMPTS_PER_SDK_WORKER, CallRetries, Demo, Endpoint, Link, OrderInput, RetrySettings, StartRequest, Started,
@@ -79,6 +80,17 @@ pub fn skipped(why: &str) {
 
 pub fn address() -> &'static str {
     &SERVER.address
+}
+
+/// Returns the `temporal` program of the shared server.
+pub fn temporal_cli() -> PathBuf {
+    // This installs the program if there is none.
+    address();
+    let output = Sandbox::new().command("config").arg("--json").output().expect("the program starts");
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let cache_dir = found["settings"]["cache_dir"]["value"].as_str().expect("a folder").into();
+    let setting = std::env::var_os("TEMPORAL_CLI").map(Into::into);
+    locate(&Search { setting, cache_dir }).expect("no error").expect("a program")
 }
 
 pub fn free_port() -> u16 {

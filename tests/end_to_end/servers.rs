@@ -9,14 +9,14 @@ use idempotence::{
     app::{Command, Message, Server, StartOrder, Tone},
     domain::{Guard, OrderOutcome, RetryWaits, RunEnd, WorkflowId},
     faults::FaultPlan,
-    server::{SERVER_VERSION, Search, VERSION, locate},
+    server::{SERVER_VERSION, VERSION},
     store::{Fact, Phase},
 };
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{
     headless::Headless,
-    sandbox::{Sandbox, address, free_port, offline, program, skipped, text},
+    sandbox::{Sandbox, address, free_port, offline, program, skipped, temporal_cli, text},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -131,14 +131,7 @@ fn the_pinned_cli_contains_the_server_version_that_version_prints() {
     if offline() {
         return;
     }
-    address();
-    let sandbox = Sandbox::new();
-    let output = sandbox.command("config").arg("--json").output().unwrap();
-    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let cache_dir = found["settings"]["cache_dir"]["value"].as_str().unwrap().into();
-    let setting = std::env::var_os("TEMPORAL_CLI").map(Into::into);
-    let executable = locate(&Search { setting, cache_dir }).unwrap().unwrap();
-    let output = process::Command::new(executable).arg("--version").output().unwrap();
+    let output = process::Command::new(temporal_cli()).arg("--version").output().unwrap();
     let says = String::from_utf8(output.stdout).unwrap();
     if says.contains(&format!("version {VERSION} ")) {
         assert!(says.contains(&format!("(Server {SERVER_VERSION},")), "{says}");

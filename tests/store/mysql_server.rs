@@ -28,6 +28,9 @@ const START_LIMIT: Duration = Duration::from_mins(2);
 pub struct Server {
     program: PathBuf,
     folder: TempDir,
+    /// Words before the command line, which run it on another host.
+    launcher: Vec<String>,
+    address: String,
     port: u16,
     arguments: Vec<String>,
     /// The server ends when this pipe is closed, also if the test process is killed.
@@ -59,6 +62,16 @@ impl Server {
 
     /// Like [`Self::start_with`], with the server's folder below `parent`.
     pub fn start_below(parent: &Path, prepare: impl FnOnce(&Path) -> Option<Vec<String>>) -> Option<Self> {
+        Self::start_on(Vec::new(), "127.0.0.1", parent, prepare)
+    }
+
+    /// Like [`Self::start_below`], but at an address of another host. The `launcher` runs a command line there.
+    pub fn start_on(
+        launcher: Vec<String>,
+        address: &str,
+        parent: &Path,
+        prepare: impl FnOnce(&Path) -> Option<Vec<String>>,
+    ) -> Option<Self> {
         let Some(program) = find(&["mariadbd", "mysqld"]) else {
             assert!(std::env::var_os(REQUIRE).is_none(), "{REQUIRE} is set, but there is neither mariadbd nor mysqld");
             // The test runner captures what `eprintln` prints.
@@ -70,8 +83,9 @@ impl Server {
             return None;
         };
         let folder = tempfile::Builder::new().prefix("mysql").tempdir_in(parent).unwrap();
-        let arguments = prepare(folder.path())?;
-        let server = Self { program, folder, port: free_port(), arguments, running: Mutex::new(None) };
+        let (arguments, address) = (prepare(folder.path())?, address.to_owned());
+        let running = Mutex::new(None);
+        let server = Self { program, folder, launcher, address, port: free_port(), arguments, running };
         server.create_files();
         server.run();
         Some(server)
@@ -97,24 +111,20 @@ impl Server {
     /// Starts the process and waits until it answers.
     pub fn run(&self) {
         let log = File::options().create(true).append(true).open(self.folder.path().join("server.log")).unwrap();
-        let mut child = Command::new("sh")
-            // The shell waits for the end of its input, and then ends the server.
-            .args([
-                "-c",
-                "\"$@\" < /dev/null & server=$!; trap 'kill -9 $server' TERM; read -r _; kill -9 $server",
-                "sh",
-            ])
+        // The shell waits for the end of its input, and then ends the server.
+        let shell =
+            ["sh", "-c", "\"$@\" < /dev/null & server=$!; trap 'kill -9 $server' TERM; read -r _; kill -9 $server"];
+        let mut words = self.launcher.iter().map(String::as_str).chain(shell);
+        let mut child = Command::new(words.next().unwrap_or_default())
+            .args(words)
+            .arg("sh")
             .arg(&self.program)
-            .args([
-                "--no-defaults",
-                "--bind-address=127.0.0.1",
-                "--innodb-buffer-pool-size=64M",
-                "--max-connections=200",
-            ])
+            .args(["--no-defaults", "--skip-name-resolve", "--innodb-buffer-pool-size=64M", "--max-connections=200"])
             // A server that starts removes the temporary tables in this folder, also those of another server.
             .env("TMPDIR", self.folder.path())
             .arg(format!("--datadir={}", self.data().display()))
             .arg(format!("--socket={}", self.socket().display()))
+            .arg(format!("--bind-address={}", self.address))
             .arg(format!("--port={}", self.port))
             .arg(format!("--pid-file={}", self.folder.path().join("pid").display()))
             .args(&self.arguments)
@@ -184,7 +194,7 @@ impl Server {
              GRANT ALL ON {name}.* TO '{name}'@'localhost'"
         ));
         MySqlDatabase {
-            host: MySqlHost::Tcp { host: "127.0.0.1".into(), port: self.port },
+            host: MySqlHost::Tcp { host: self.address.clone(), port: self.port },
             user: name.clone(),
             password: Some("secret".to_owned().into()),
             name,
