@@ -46,6 +46,24 @@ fn the_readme_is_short_and_names_the_test_command_that_ci_runs() {
 }
 
 #[test]
+fn the_readme_has_the_long_tests_and_the_variables_of_the_tests() {
+    let readme = file("README.md");
+    let sources =
+        ["end_to_end/kill_loop.rs", "end_to_end/kill_loop_mysql.rs", "end_to_end/network.rs", "store/mysql_server.rs"];
+    let sources = sources.map(|name| file(&format!("tests/{name}"))).concat();
+    for (filter, function) in [("mysql_kill_loop", "fn mysql_kill_loop("), ("kill_loop::", "fn kill_loop(")] {
+        assert!(readme.contains(&format!("--ignored --nocapture {filter} ")) && sources.contains(function), "{filter}");
+    }
+    let variables = |text: &str| -> BTreeSet<String> {
+        let names = text.split(|c: char| !c.is_ascii_uppercase() && c != '_').filter(|name| name.starts_with("TESTS_"));
+        names.map(str::to_owned).collect()
+    };
+    let documented = variables(&[readme, file(".ci/run")].concat());
+    assert_eq!(variables(&sources), documented);
+    assert!(documented.len() > 3, "{documented:?}");
+}
+
+#[test]
 fn every_setting_is_in_the_example_file_and_the_page_of_settings() {
     let (example, page) = (file(".env-dist"), file("docs/settings.md"));
     for name in config::NAMES {
