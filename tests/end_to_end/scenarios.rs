@@ -91,6 +91,8 @@ fn errors_in_scenarios_and_recordings_are_reported_with_their_position() {
     write("field.toml", &OWN.replace("quantity = 2", "quantty = 2"));
     write("plan.toml", &OWN.replace("1*error\"", "1*eror\""));
     write("unreachable.toml", &OWN.replace("stock = 998", "stock = 997"));
+    write("expires.toml", &OWN.replace("[retry]", "supplier = \"header\"\nsupplier_key_seconds = 2\n[retry]"));
+    write("expires.md", "# A talk\n\n## A step\n\n```toml\nscenario = \"expires.toml\"\n```\n");
     write("talk.md", "# A talk\n\n## A step\n\n```toml\nscenario = \"zombi\"\n```\n");
     write("damaged.jsonl", "{\"sum\":\"0123456789abcdef\",\"recording\":1}\n");
     for (arguments, words) in [
@@ -101,6 +103,7 @@ fn errors_in_scenarios_and_recordings_are_reported_with_their_position() {
         (vec!["demo", "unreachable.toml"], vec!["unreachable.toml, line 16, column 9", "998"]),
         (vec!["demo", "--all", "--seed", "5"], vec!["cannot be used with"]),
         (vec!["walkthrough", "talk.md"], vec!["talk.md, line 6, column 12", "the nearest is zombie"]),
+        (vec!["walkthrough", "expires.md", "--plain"], vec!["'A step' has supplier_key_seconds", "idempotence demo"]),
         (vec!["replay", "damaged.jsonl"], vec!["damaged.jsonl is not a recording", "checksum"]),
         (vec!["replay", "nothing.jsonl"], vec!["no recording nothing.jsonl", "walkthrough and dashboard"]),
     ] {
@@ -173,19 +176,48 @@ fn a_named_database_is_used_as_it_is_in_every_run() {
 }
 
 #[test]
-fn a_signal_during_a_scenario_removes_its_files_and_processes() {
+fn a_supplier_of_the_user_has_no_influence_on_a_scenario() {
     if offline() {
         return;
     }
     let state = tempfile::tempdir().unwrap();
+    for scenario in ["happy-path", "supplier-key"] {
+        let mut command = program(state.path());
+        // Nothing listens there.
+        command.args(["demo", scenario, "--address", address()]).env("SUPPLIER_URL", "http://127.0.0.1:1");
+        let output = command.output().unwrap();
+        let (out, problem) = text(&output);
+        assert_eq!(output.status.code(), Some(0), "{out}{problem}");
+        assert_eq!(
+            out.contains("supplier right: 1 shipment of 1000 units paid for, 1 credited"),
+            scenario != "happy-path"
+        );
+    }
+}
+
+#[test]
+fn a_signal_during_a_scenario_removes_its_files_and_processes() {
+    if offline() {
+        return;
+    }
+    for scenario in ["server-restart", "supplier-lookup-race"] {
+        assert_a_signal_removes_everything(scenario);
+    }
+}
+
+fn assert_a_signal_removes_everything(scenario: &str) {
+    let state = tempfile::tempdir().unwrap();
     let temporary = state.path().join("tmp");
     std::fs::create_dir(&temporary).unwrap();
     let mut command = program(state.path());
-    command.args(["demo", "server-restart"]).env("TMPDIR", &temporary).stdout(std::process::Stdio::piped());
+    command.args(["demo", scenario]).env("TMPDIR", &temporary).stdout(std::process::Stdio::piped());
+    if scenario != "server-restart" {
+        command.args(["--address", address()]);
+    }
     let mut child = command.spawn().unwrap();
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
     assert!(lines.any(|line| line.unwrap().contains("effect committed")), "it runs");
-    assert!(std::fs::read_dir(&temporary).unwrap().count() >= 2, "a database and a server");
+    assert!(std::fs::read_dir(&temporary).unwrap().count() >= 2, "a database, and a server or a supplier");
     crate::screen::send(rustix::process::Signal::INT, child.id());
     // Reads the output until the end.
     lines.for_each(drop);

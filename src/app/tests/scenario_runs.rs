@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::{
     app::{
-        App, Command, Description, FailingTask, Intent, Message, Options, Overlay, Question, RunState, ScenarioRun,
-        StepState,
+        App, Command, Description, FailingTask, Intent, Message, Options, Overlay, PairVerdict, Question, RunState,
+        ScenarioRun, StepState, SupplierCounts, SupplierReport, SupplierState,
         testing::{
             fixture::setup,
             headless::{World, scenario, scenario_mode, walkthrough},
@@ -43,6 +43,35 @@ fn an_unexpected_result_is_named() {
     assert!(!judged.passed());
     assert_eq!(judged.complaint().unwrap(), "stock 2 instead of 1001; verdict wrong instead of right");
     assert_eq!(world.app().journal().audit.verdict(), Verdict::Wrong);
+}
+
+#[test]
+fn shipments_without_a_credit_make_the_verdict_wrong() {
+    let mut expected = scenario("supplier-no-key");
+    (expected.expect.shipments, expected.expect.verdict) = (Some(1), Verdict::Right);
+    let mut world = World::new(scenario_mode(expected));
+    world.settle();
+    let Some(RunState::Finished(judged)) = world.app().scenario_run().map(ScenarioRun::state) else { panic!() };
+    let complaint = "verdict wrong instead of right; shipments 2 instead of 1; units shipped 2000 instead of 1000";
+    assert_eq!(judged.complaint().unwrap(), complaint);
+    assert_eq!(world.app().journal().audit.verdict(), Verdict::Right, "the stock alone does not show it");
+    assert_eq!(world.app().pair_verdict(), Some(PairVerdict::Wrong));
+}
+
+#[test]
+fn a_supplier_is_counted_after_everything_else_has_ended() {
+    let mut world = World::new(scenario_mode(scenario("supplier-no-key")));
+    let asks = |world: &World| world.asked.iter().filter(|ask| matches!(ask, Command::AskSupplier(_))).count();
+    while asks(&world) < 2 {
+        assert!(world.go_on(), "the supplier is not asked");
+    }
+    // A report from before the question, on its way until now.
+    let counts = SupplierCounts { requests: 1, shipped: 1, replayed: 0, units: 1_000 };
+    world.tell(Message::Supplier(SupplierReport { answers: 1, state: SupplierState::Up(counts) }));
+    assert!(!world.app().scenario_run().unwrap().is_over());
+    world.settle();
+    let Some(RunState::Finished(judged)) = world.app().scenario_run().map(ScenarioRun::state) else { panic!() };
+    assert_eq!((judged.complaint(), asks(&world)), (None, 2));
 }
 
 #[test]
