@@ -15,3 +15,4 @@ export_picture dashboard --when 'replayed the result of #1' --size 100x18 --svg 
 export_picture dashboard --when 'B7 came in between' --size 100x30 --svg "$out/guards.svg"
 export_picture watch --when '#3 ○ in' --at 1 --size 100x24 --svg "$out/watch.svg"
 export_picture walkthrough --when 'The retry took the 999 units' --size 100x30 --svg "$out/walkthrough.svg"
+export_picture walkthrough --when 'The supplier got two orders' --size 100x30 --svg "$out/supplier.svg"

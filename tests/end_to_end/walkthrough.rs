@@ -9,9 +9,7 @@ use crate::{
     screen::{Screen, assert_restored, dashboard, send},
 };
 
-/// Steps of the built-in walkthrough, and of its shipped recording.
 const STEPS: usize = 11;
-const RECORDED_STEPS: usize = 9;
 
 fn command(sandbox: &Sandbox, arguments: &[&str]) -> CommandBuilder {
     let mut command = dashboard(sandbox, address());
@@ -24,9 +22,9 @@ const NEXT: &str = "\u{1b}[C";
 
 /// Presses the next key until the summary is shown, and checks that each step with a scenario shows its result. Returns
 /// the last screen.
-fn walk(screen: &mut Screen, steps: usize) -> String {
-    for step in 1..=steps {
-        let here = format!("step {step} of {steps}");
+fn walk(screen: &mut Screen) -> String {
+    for step in 1..=STEPS {
+        let here = format!("step {step} of {STEPS}");
         let text = screen.wait_for(&here);
         if text.contains(" NEXT ") {
             screen.press(NEXT);
@@ -81,7 +79,7 @@ fn one_key_runs_every_step_with_notes_elsewhere_and_a_replay_shows_the_same() {
         Screen::run(command(&sandbox, &["walkthrough", "--pace", "live", "--record", "talk.jsonl"]), 80, 24);
     screen.wait_for("ONE ORDER");
     notes.wait_for("this is the database, not Temporal");
-    let summary = walk(&mut screen, STEPS);
+    let summary = walk(&mut screen);
     assert!(summary.contains("✓ Without a key") && summary.contains("Worker deaths: 1"), "{summary}");
     notes.wait_for("the end");
     screen.press("q");
@@ -100,7 +98,7 @@ fn one_key_runs_every_step_with_notes_elsewhere_and_a_replay_shows_the_same() {
     let mut replayed = Screen::run(replay, 80, 24);
     replayed.wait_for("PRESS →");
     speed_up(&mut replayed);
-    let again = walk(&mut replayed, STEPS);
+    let again = walk(&mut replayed);
     replayed.press("G");
     let end = replayed.wait_for("■ END");
     assert_eq!(above_the_keys(&again)[3..14], above_the_keys(&summary)[3..14], "the figures are those of that run");
@@ -121,7 +119,7 @@ fn the_shipped_recording_plays_every_step_with_one_key_and_no_network() {
     let mut screen = Screen::run(command, 80, 24);
     screen.wait_for("PRESS →");
     speed_up(&mut screen);
-    walk(&mut screen, RECORDED_STEPS);
+    walk(&mut screen);
     screen.press("q");
     assert_eq!(screen.end().0.exit_code(), 0);
     assert!(!sandbox.database.exists(), "and no database is made");
