@@ -43,6 +43,7 @@ fn the_seed_scenario_from_the_keyboard_ends_at_1001_in_mysql() {
     for (name, value) in &settings {
         command.env(name, value);
     }
+    command.args(["dashboard", "--record", "played.jsonl"]);
     let mut screen = Screen::run(command, 80, 24);
     screen.wait_for("worker ● ready");
     screen.press("s");
@@ -67,6 +68,7 @@ fn the_seed_scenario_from_the_keyboard_ends_at_1001_in_mysql() {
     };
     let audit = alone("audit", &[]);
     assert!(audit.status.success() && text(&audit).0.contains("stock 1001 is right"), "{audit:?}");
+    assert_replays(&sandbox);
     let found = run(&["doctor"]);
     assert!(text(&found).0.contains("can be read and written"), "{found:?}");
     let reset = alone("reset", &["--yes"]);
@@ -76,6 +78,19 @@ fn the_seed_scenario_from_the_keyboard_ends_at_1001_in_mysql() {
         let (out, error) = text(&output);
         assert!(!out.contains("secret") && !error.contains("secret"), "{out}{error}");
     }
+}
+
+/// Checks that the session's recording shows the same without a database, and not the password.
+fn assert_replays(sandbox: &Sandbox) {
+    let recorded = std::fs::read_to_string(sandbox.folder.path().join("played.jsonl")).unwrap();
+    assert!(!recorded.contains("secret") && recorded.contains("mysql://"));
+    let mut command = crate::sandbox::program(sandbox.folder.path());
+    let replayed = command.args(["replay", "played.jsonl", "--plain"]).output().unwrap();
+    assert!(replayed.status.success() && text(&replayed).0.contains("1001"), "{replayed:?}");
+    let mut command = crate::sandbox::program(sandbox.folder.path());
+    let shown = command.args(["export", "played.jsonl", "--svg", "last.svg"]).output().unwrap();
+    let picture = std::fs::read_to_string(sandbox.folder.path().join("last.svg")).unwrap_or_default();
+    assert!(picture.contains("1001"), "{shown:?}");
 }
 
 /// The run of an order whose last line this is.
