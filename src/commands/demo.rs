@@ -194,6 +194,13 @@ async fn play(
 ) -> Result<Report, Failure> {
     let processes = sandbox.processes(log)?;
     let used = !sandbox.is_fresh() && !is_untouched(&sandbox.settings.database.location)?;
+    if used && scenario.supplier.is_some() {
+        return Err(Failure::Usage(format!(
+            "{} was used before, and the supplier of '{}' begins without shipments, so they cannot be compared; run reset \
+             first, or leave DATABASE unset",
+            sandbox.settings.database.location, scenario.name
+        )));
+    }
     let initial_stock = if used { InitialStock::Keep } else { InitialStock::Fresh };
     if used {
         lines.say("this database was used before and may already contain the orders, so only the verdict is checked");

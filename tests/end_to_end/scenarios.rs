@@ -173,6 +173,12 @@ fn a_named_database_is_used_as_it_is_in_every_run() {
         assert!(out.lines().next_back().is_some_and(|last| last.starts_with(expected)), "{out}");
         assert_eq!(out.contains("this database was used before and may"), expected.starts_with("not"), "{out}");
     }
+    let mut command = program(state.path());
+    command.args(["demo", "supplier-key", "--database", "kept.json", "--address", address()]);
+    let output = command.output().unwrap();
+    let (_, problem) = text(&output);
+    assert_eq!(output.status.code(), Some(2), "{problem}");
+    assert!(problem.contains("the supplier of 'supplier-key' begins without shipments"), "{problem}");
 }
 
 #[test]
