@@ -1,19 +1,28 @@
-//! Checks the database against its journal without changing either.
+//! Checks the database against its journal, and the supplier's shipments against the credits in it, without changing
+//! anything.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Failure, print, progress::reading_journal};
 use crate::{
     cli::AuditArgs,
     config::Settings,
-    domain::IdempotencyKey,
-    store::{Problem, Verdict},
+    domain::{IdempotencyKey, Units},
+    store::{Follower, Location, Problem, StoreError, Verdict},
+    supplier::{Pairing, SupplierClient, SupplierError, SupplierUrl, api::Shipment},
 };
 
-/// Prints the verdict on the stock. Exits with 0 if the stock is right, otherwise with 1.
-pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
+/// Maximum time for a page of the supplier's list.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// Maximum number of shipments without a credit that are named.
+const MAX_NAMED: usize = 20;
+
+/// Prints the verdict on the stock, and on the supplier if the settings name one. Exits with 0 if all is right, otherwise
+/// with 1.
+pub async fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
     let database = &settings.database.location;
     let found = reading_journal(database, |seen| database.examine(seen))?.ok_or_else(|| {
         Failure::Other(format!(
@@ -21,6 +30,10 @@ pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
         ))
     })?;
     let (verdict, audit) = (found.verdict(), &found.audit);
+    let pairing = match &settings.supplier {
+        Some(url) => Some((url, paired(database, url).await?)),
+        None => None,
+    };
     let problem = found.problem.as_ref().map(Problem::to_string);
     if args.json {
         let twice: Vec<_> = audit.applied_twice.iter().map(IdempotencyKey::as_str).collect();
@@ -36,6 +49,9 @@ pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
         if let (Some(problem), Some(fields)) = (&problem, object.as_object_mut()) {
             fields.insert("problem".to_owned(), json!(problem));
         }
+        if let (Some((url, pairing)), Some(fields)) = (&pairing, object.as_object_mut()) {
+            fields.insert("supplier".to_owned(), as_json(url, pairing));
+        }
         print::json(&object);
     } else {
         match &found.problem {
@@ -45,9 +61,101 @@ pub fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Failure> {
             Some(_) => print::line(&format!("wrong: the database needs repair; its journal says {}", audit.actual)),
             None => print::line(&format!("{}: {}", verdict.name(), audit.sentence())),
         }
+        if let Some((url, pairing)) = &pairing {
+            print_pairing(url, pairing);
+        }
     }
     if let Some(problem) = problem {
         print::problem(&format!("{database}: {problem}"));
     }
-    Ok(if verdict == Verdict::Right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let all_right = verdict == Verdict::Right && pairing.is_none_or(|(_, pairing)| pairing.verdict() == Verdict::Right);
+    Ok(if all_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Reads the supplier's list and the journal. Orders may run meanwhile: of the shipments that were made after the list was
+/// read, only those count whose credits are in the journal.
+async fn paired(database: &Location, url: &SupplierUrl) -> Result<Pairing, Failure> {
+    let client = SupplierClient::new(url.clone()).map_err(Failure::io("read the certificates of this system"))?;
+    let mut pairing = Pairing::default();
+    let failed = |error: SupplierError| Failure::Other(error.to_string());
+    let last = add_shipments(&client, &mut pairing, 0, |_, _| true).await.map_err(failed)?;
+    tokio::task::block_in_place(|| add_credits(database, &mut pairing))?;
+    add_shipments(&client, &mut pairing, last, Pairing::is_credited).await.map_err(failed)?;
+    Ok(pairing)
+}
+
+fn add_credits(database: &Location, pairing: &mut Pairing) -> Result<(), StoreError> {
+    let mut follower = Follower::from_first_line(database);
+    loop {
+        let (news, progress) = follower.read_some()?;
+        if news.restarted {
+            pairing.forget_credits();
+        }
+        news.records.iter().for_each(|record| pairing.add_record(record));
+        if progress.is_complete() && !news.more {
+            return Ok(());
+        }
+    }
+}
+
+/// Adds the shipments after number `after` for which `counts`. Returns the number of the last one.
+async fn add_shipments(
+    client: &SupplierClient,
+    pairing: &mut Pairing,
+    mut after: u64,
+    counts: fn(&Pairing, &Shipment) -> bool,
+) -> Result<u64, SupplierError> {
+    loop {
+        let page = client.shipments(after, ANSWER_LIMIT).await?;
+        for shipment in page.shipments {
+            after = shipment.shipment.0;
+            if counts(pairing, &shipment) {
+                pairing.add_shipment(&shipment);
+            }
+        }
+        if !page.more {
+            return Ok(after);
+        }
+    }
+}
+
+fn as_json(url: &SupplierUrl, pairing: &Pairing) -> Value {
+    let units = |units: Units| json!({ "count": units.count, "units": units.units });
+    let unpaired: Vec<_> = pairing
+        .unpaired()
+        .map(|unpaired| {
+            json!({
+                "shipment": unpaired.shipment,
+                "order": unpaired.order,
+                "credits": unpaired.credits,
+                "shipped": unpaired.is_shipped,
+            })
+        })
+        .collect();
+    json!({
+        "url": url.to_string(),
+        "verdict": pairing.verdict().name(),
+        "shipped": units(pairing.shipped),
+        "credited": units(pairing.credited),
+        "unpaired": unpaired,
+    })
+}
+
+fn print_pairing(url: &SupplierUrl, pairing: &Pairing) {
+    let Pairing { shipped, credited, .. } = pairing;
+    print::line(&format!(
+        "supplier {url}: {}: {} shipments of {} units, {} credits of {} units",
+        pairing.verdict().name(),
+        shipped.count,
+        shipped.units,
+        credited.count,
+        credited.units
+    ));
+    let unpaired: Vec<_> = pairing.unpaired().collect();
+    for unpaired in unpaired.iter().take(MAX_NAMED) {
+        print::line(&format!("  {unpaired}"));
+    }
+    if unpaired.len() > MAX_NAMED {
+        print::line(&format!("  and {} more; all of them: --json", unpaired.len() - MAX_NAMED));
+    }
 }

@@ -102,7 +102,7 @@ async fn with_settings(command: Option<CommandArgs>, mut flags: Flags) -> Result
         CommandArgs::Walkthrough(args) => walkthrough::run(usable(effective, needed)?, args).await,
         CommandArgs::Watch(args) => Box::pin(watch::run(usable(effective, needed)?, args, task_queue)).await,
         CommandArgs::Replay(args) => replay::run(usable(effective, needed)?, args).await,
-        CommandArgs::Audit(args) => audit::run(&announced(usable(effective, needed)?), &args),
+        CommandArgs::Audit(args) => audit::run(&announced(usable(effective, needed)?), &args).await,
         CommandArgs::Compact(args) => compact::run(&announced(usable(effective, needed)?), &args),
         CommandArgs::Reset(args) => reset::run(&announced(usable(effective, needed)?), &args),
         CommandArgs::Export(args) => export::run(&args),

@@ -57,6 +57,6 @@ pub use pending::{PendingActivity, PendingState};
 pub use retry::RetryWaits;
 pub use run::Run;
 pub use sanitize::sanitize;
-pub use supply::{Delivery, KeyPolicy, ShipmentId, Supply, UnknownKeyPolicy, UnknownSupply};
+pub use supply::{Delivery, KeyPolicy, ShipmentId, Supply, Units, UnknownKeyPolicy, UnknownSupply};
 pub use visibility::{has_unsearchable_value, on_task_queue};
 pub use workflow_id::WorkflowId;

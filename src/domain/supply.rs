@@ -170,6 +170,29 @@ pub enum Delivery {
     Shipped(ShipmentId),
 }
 
+/// Shipments, or credits of shipments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Units {
+    /// How many.
+    pub count: u64,
+    /// Number of their units.
+    pub units: i64,
+}
+
+impl Units {
+    /// Adds one of this many units.
+    pub const fn add(&mut self, units: i64) {
+        self.count += 1;
+        self.units = self.units.saturating_add(units);
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        self.count == 0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

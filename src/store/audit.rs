@@ -8,7 +8,7 @@ use super::{
     key_index::KeyIndex,
     record::{Commit, Fact, Record},
 };
-use crate::domain::{IdempotencyKey, Stock};
+use crate::domain::{IdempotencyKey, Stock, Units};
 
 /// Whether the stock is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,6 +47,9 @@ pub struct Audit {
     pub orders: u64,
     /// Number of distinct supplier orders that added units.
     pub supplier_orders: u64,
+    /// Credits of shipments. Without a guard, a supplier order can have several.
+    #[serde(default, skip_serializing_if = "Units::is_none")]
+    pub credited: Units,
     /// Number of changes to the document that were adopted.
     pub adjustments: u64,
     /// Keys whose effect changed the stock more than once, in the order of the second change.
@@ -82,6 +85,9 @@ impl Audit {
                 }
             }
             Fact::Supplier(commit) => {
+                if commit.shipment.is_some() {
+                    self.credited.add(commit.receipt.delta);
+                }
                 if commit.receipt.delta == 0 {
                     self.know(record, place);
                 } else if self.apply(commit, place) {

@@ -33,6 +33,15 @@ impl Follower {
         }
     }
 
+    /// Returns a follower that reads every line. Opens nothing yet.
+    #[must_use]
+    pub fn from_first_line(location: &Location) -> Self {
+        match location {
+            Location::File(path) => Self::File { document: path.clone(), journal: Box::new(JournalReader::new(path)) },
+            Location::MySql(database) => Self::MySql(Box::new(MySqlReader::new(database))),
+        }
+    }
+
     /// Returns the next records since the last read, and the progress.
     ///
     /// # Errors

@@ -11,12 +11,15 @@
 //! | `key` | the header `Idempotency-Key` |
 //! | `service` | the service: `idempotence supplier` |
 //! | `client`, `url` | the client, for this service and for others that honour the header |
+//! | `pairing` | shipments compared with the credits in a journal |
 
 pub mod api;
 mod client;
 pub mod key;
+mod pairing;
 pub mod service;
 mod url;
 
 pub use client::{Sent, SupplierClient, SupplierError};
+pub use pairing::{Pairing, Unpaired};
 pub use url::{SupplierUrl, SupplierUrlError};

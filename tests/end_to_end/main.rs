@@ -48,6 +48,7 @@ mod secured;
 mod servers;
 mod shipped;
 mod sql_checks;
+mod supplied;
 mod supplier;
 mod supplier_process;
 mod terminal;
