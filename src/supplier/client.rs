@@ -14,7 +14,7 @@ use hyper::{
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
+    rt::{TokioExecutor, TokioTimer},
 };
 use serde_json::Value;
 use tokio::time::timeout;
@@ -28,6 +28,10 @@ use crate::domain::{IdempotencyKey, OrderId, ShipmentId, sanitize};
 
 /// Maximum time for a connection to be established.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
+
+/// Time after which an unused connection is not used again. Our own service closes one after 10 s, and a request that is sent
+/// at that moment would get no answer.
+const MAX_IDLE: Duration = Duration::from_secs(5);
 
 /// Maximum size of an answer, in bytes.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
@@ -180,7 +184,11 @@ impl SupplierClient {
             .https_or_http()
             .enable_http1()
             .wrap_connector(connector);
-        Ok(Self { url, http: Client::builder(TokioExecutor::new()).build(connector) })
+        let http = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(MAX_IDLE)
+            .build(connector);
+        Ok(Self { url, http })
     }
 
     /// The supplier's address.
