@@ -135,6 +135,7 @@ pub const KEYMAP: &[Binding] = &[
     binding(&[key('X')], "X", Intent::ToggleServer, "kill (asks) / start the server")
         .within(Scope::Operating)
         .footer(18, "server"),
+    binding(&[key('K')], "K", Intent::ToggleSupplier, "kill / start the supplier").within(Scope::Operating),
     binding(&[key('n')], "n", Intent::RetryNow, "retry now (activity reset)").footer(10, "now"),
     binding(&[key('c')], "c", Intent::AskCancel, "cancel the order (asks)").footer(17, "cancel"),
     binding(&[key('R')], "R", Intent::AskReset, "reset the stock (asks)").footer(16, "reset"),
@@ -337,6 +338,7 @@ pub const fn repetition(intent: Intent) -> Repetition {
         | Intent::KillWorker
         | Intent::ToggleWorker
         | Intent::ToggleServer
+        | Intent::ToggleSupplier
         | Intent::Compare
         | Intent::CompareInterleaved
         | Intent::RepeatStep

@@ -33,6 +33,8 @@ pub enum Intent {
     ToggleWorker,
     /// Kill the embedded server after confirmation, or start it.
     ToggleServer,
+    /// Kill the supplier that this dashboard started, or start it again.
+    ToggleSupplier,
     /// Reset the activity of the selected order: the next attempt comes now.
     RetryNow,
     /// Cancel the selected order after confirmation.

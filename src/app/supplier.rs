@@ -57,7 +57,7 @@ impl App {
     #[must_use]
     pub fn pair_verdict(&self) -> Option<PairVerdict> {
         let shipped = self.supplier()?.counts()?.shipped;
-        let credited = self.journal().audit.supplier_orders;
+        let credited = self.journal().audit.credited.count;
         Some(match shipped.cmp(&credited) {
             Ordering::Equal => PairVerdict::Right,
             Ordering::Greater if self.orders().open() == 0 => PairVerdict::Wrong,

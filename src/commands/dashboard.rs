@@ -1,6 +1,10 @@
 //! The dashboard: a session at the terminal with its server and worker, and a short summary at the end.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    process::ExitCode,
+    sync::Arc,
+};
 
 use tokio::sync::mpsc;
 
@@ -10,6 +14,7 @@ use super::{
     record,
     sandbox::basic_setup,
     session::{MESSAGE_QUEUE_LEN, conclude},
+    supplier::default_file,
     walkthrough,
 };
 use crate::{
@@ -18,7 +23,10 @@ use crate::{
     config::Settings,
     faults::Preset,
     recording::Recorded,
-    runtime::{event_loop::Ending, executor::Executor, session, worker_child::WorkerCommand},
+    runtime::{
+        event_loop::Ending, executor::Executor, session, supplier_child::SupplierCommand, worker_child::WorkerCommand,
+    },
+    supplier::SupplierClient,
 };
 
 /// Number of random letters in a session's order ids.
@@ -30,6 +38,7 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
     let log = log::to_file_and_core(&settings, &sender);
     let recorder = record::begin(args.record.as_deref())?;
     let worker = WorkerCommand::new(&settings, log.path()).map_err(Failure::io("find this program's own path"))?;
+    let supplier = supplier(&settings, &log)?;
     let settings = Arc::new(settings);
     let begin = setup(&settings, &args, &log);
     let ended = session::run(async |session| {
@@ -39,6 +48,10 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
         let mut core = Recorded::new(begin, recorder);
         // Drawing the first frame needs neither the server nor the worker, so both start after it.
         let executor = Executor::start(Arc::clone(&settings), worker, !args.no_worker, sender);
+        let executor = match supplier {
+            Some((command, client)) => executor.with_supplier(command, client),
+            None => executor,
+        };
         loop {
             let (mut played, ending) = session.run(core, &mut messages, |command| executor.execute(command)).await?;
             if ending != Ending::Walkthrough {
@@ -64,6 +77,16 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
     });
     let ended = Box::pin(ended).await?;
     Ok(conclude(ended.map(|(core, ending)| (core.end().0, ending))))
+}
+
+/// The supplier, and how to start it if its address is on this machine and nothing listens there.
+fn supplier(settings: &Settings, log: &LogFile) -> Result<Option<(Option<SupplierCommand>, SupplierClient)>, Failure> {
+    let Some(url) = settings.supplier.clone() else { return Ok(None) };
+    let free = url.loopback_port().filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    let command = free.map(|port| SupplierCommand::new(port, default_file(settings), log.path())).transpose();
+    let command = command.map_err(Failure::io("find this program's own path"))?;
+    let client = SupplierClient::new(url).map_err(Failure::io("read the certificates of this system"))?;
+    Ok(Some((command, client)))
 }
 
 fn setup(settings: &Settings, args: &DashboardArgs, log: &LogFile) -> Options {

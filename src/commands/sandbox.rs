@@ -61,7 +61,7 @@ impl Processes {
     pub fn start(self, settings: &Settings, messages: mpsc::Sender<Message>) -> Executor {
         let executor = Executor::start(Arc::new(settings.clone()), self.worker, true, messages);
         match self.supplier {
-            Some((command, client)) => executor.with_supplier(command, client),
+            Some((command, client)) => executor.with_supplier(Some(command), client),
             None => executor,
         }
     }

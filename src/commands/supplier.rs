@@ -60,7 +60,7 @@ async fn serve(settings: &Settings, args: SupplierArgs) -> Result<ExitCode, Fail
 }
 
 /// Returns the file beside the database; in the state folder if the database is not a file.
-fn default_file(settings: &Settings) -> PathBuf {
+pub(super) fn default_file(settings: &Settings) -> PathBuf {
     let folder = settings.database.location.file().and_then(Path::parent);
     folder.unwrap_or(&settings.state_dir).join(FILE)
 }

@@ -105,12 +105,15 @@ impl Executor {
         }
     }
 
-    /// Starts a supplier process, and the task that reports its counters.
+    /// Reports the counters of a supplier, and keeps its process if there is a `command` to start it.
     #[must_use]
-    pub fn with_supplier(mut self, command: SupplierCommand, client: SupplierClient) -> Self {
-        let (requests, receiver) = mpsc::channel(REQUEST_QUEUE_LEN);
+    pub fn with_supplier(mut self, command: Option<SupplierCommand>, client: SupplierClient) -> Self {
         let (asked, number) = watch::channel(0);
-        self.keepers.spawn(supplier_keeper::keep(command, receiver, self.messages.clone()));
+        let requests = command.map(|command| {
+            let (requests, receiver) = mpsc::channel(REQUEST_QUEUE_LEN);
+            self.keepers.spawn(supplier_keeper::keep(command, receiver, self.messages.clone()));
+            requests
+        });
         tokio::spawn(supplier_keeper::poll(client, number, self.messages.clone()));
         self.supplier = Some(SupplierSenders { requests, asked });
         self
@@ -176,8 +179,10 @@ impl Executor {
     }
 
     fn request_supplier(&self, request: SupplierRequest) {
-        let Some(supplier) = &self.supplier else { return self.warn("no supplier was started here") };
-        if supplier.requests.try_send(request).is_err() {
+        let Some(requests) = self.supplier.as_ref().and_then(|supplier| supplier.requests.as_ref()) else {
+            return self.warn("this dashboard did not start the supplier, so it cannot stop or start it");
+        };
+        if requests.try_send(request).is_err() {
             self.warn("too many requests to the supplier are pending; try again");
         }
     }
@@ -276,7 +281,7 @@ impl Executor {
     fn reset(&self) {
         let database = self.settings.database.location.clone();
         let messages = self.messages.clone();
-        let supplier = self.supplier.as_ref().map(|supplier| supplier.requests.clone());
+        let supplier = self.supplier.as_ref().and_then(|supplier| supplier.requests.clone());
         tokio::spawn(async move {
             if let Err(problem) = empty(supplier).await {
                 return send(&messages, Message::ResetDone(Err(format!("the supplier: {problem}")))).await;
@@ -291,7 +296,8 @@ impl Executor {
 /// The channels to the tasks of a supplier.
 #[derive(Debug)]
 struct SupplierSenders {
-    requests: mpsc::Sender<SupplierRequest>,
+    /// `None` if this program did not start the supplier.
+    requests: Option<mpsc::Sender<SupplierRequest>>,
     asked: watch::Sender<u64>,
 }
 

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     app::{Message, SupplierCounts, SupplierReport, SupplierState, Tone},
+    clock::now,
     supplier::SupplierClient,
 };
 
@@ -88,9 +89,13 @@ impl Keeper {
         within(child.next()).await.map(drop)
     }
 
+    /// Starts the process without shipments. The file with the earlier ones gets a suffix with the time.
     async fn empty(&mut self) -> io::Result<()> {
         self.kill().await?;
-        match fs::remove_file(&self.command.file) {
+        let file = &self.command.file;
+        let mut kept = file.clone().into_os_string();
+        kept.push(format!(".reset-{}", now().0));
+        match fs::rename(file, kept) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => self.start().await,
         }

@@ -106,6 +106,7 @@ fn lines(app: &App, width: usize) -> Vec<Line<'_>> {
         spans.extend(pane::pair("actual ", actual.to_string(), style));
         lines.push(Line::from(spans));
     }
+    lines.extend(super::supplier::summary(app));
     if let Some(document) = &account.document {
         let last_order = match document.last_order.as_str() {
             Inventory::NO_ORDER if audit.orders == 0 => "none yet",

@@ -6,10 +6,7 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use crate::{
-    app::{App, PairVerdict, SupplierCounts, SupplierState},
-    domain::SUPPLIER_QUANTITY,
-};
+use crate::app::{App, PairVerdict, SupplierCounts, SupplierState};
 
 use super::{pane, theme};
 
@@ -39,8 +36,28 @@ fn lines(app: &App) -> Vec<Line<'_>> {
     }
 }
 
+/// The line about the supplier in the panel of the stock; `None` without a supplier.
+pub fn summary(app: &App) -> Option<Line<'_>> {
+    let counts = match &app.supplier()?.state {
+        SupplierState::Down { .. } => {
+            return Some(Line::from(vec![Span::raw("supplier: "), Span::styled(" DOWN ", theme::badge(theme::BAD))]));
+        }
+        SupplierState::Up(counts) => counts,
+    };
+    let badge = match app.pair_verdict() {
+        Some(PairVerdict::Right) => Span::styled(" RIGHT ", theme::badge(theme::GOOD)),
+        Some(PairVerdict::Pending) => Span::styled(" PENDING ", theme::badge(theme::WARN)),
+        Some(PairVerdict::Wrong) => Span::styled(" WRONG ", theme::badge(theme::BAD)),
+        None => Span::raw(""),
+    };
+    let mut spans = vec![Span::raw("supplier: "), badge];
+    spans.extend(pane::pair(" shipped ", counts.shipped.to_string(), theme::BOLD));
+    spans.extend(pane::pair(", credited ", app.journal().audit.credited.count.to_string(), theme::BOLD));
+    Some(Line::from(spans))
+}
+
 fn verdict(app: &App, counts: &SupplierCounts) -> Line<'static> {
-    let more = counts.shipped.saturating_sub(app.journal().audit.supplier_orders);
+    let more = counts.shipped.saturating_sub(app.journal().audit.credited.count);
     let (badge, text) = match app.pair_verdict() {
         None => (Span::styled(" NO VERDICT YET ", theme::FAINT), String::new()),
         Some(PairVerdict::Right) if counts.shipped == 0 => {
@@ -61,8 +78,8 @@ fn verdict(app: &App, counts: &SupplierCounts) -> Line<'static> {
 }
 
 fn units(app: &App, counts: &SupplierCounts) -> Line<'static> {
-    let credited = app.journal().audit.supplier_orders.saturating_mul(SUPPLIER_QUANTITY.unsigned_abs());
-    let sign = match (credited == counts.units, app.appearance().ascii) {
+    let credited = app.journal().audit.credited.units;
+    let sign = match (i64::try_from(counts.units) == Ok(credited), app.appearance().ascii) {
         (true, _) => "=",
         (false, true) => "!=",
         (false, false) => "≠",

@@ -79,7 +79,7 @@ variants! {
     }
     see_intent, Intent {
         FreshOrder, SeedOrder, OrderAgain, SameStart, Burst, NextFaults, EditPlan, NextGuard, KillWorker, ToggleWorker,
-        ToggleServer, RetryNow, AskCancel, AskReset, Freeze, Filter, Zoom, NextPanel, PreviousPanel, Focus, Details,
+        ToggleServer, ToggleSupplier, RetryNow, AskCancel, AskReset, Freeze, Filter, Zoom, NextPanel, PreviousPanel, Focus, Details,
         OpenWebUi, CopyWorkflowId, ShowCommand, Statistics, Log, Compare, CompareInterleaved, NextTheme, Mouse, Suspend,
         Help, Close, Yes, No, Quit, Exit, Select, SelectRow, Edit, Submit, Walkthrough, GoOn, GoBack, RepeatStep,
         SkipStep, Blank, NextPace, Seek, Watch, NextSort, AskPause, AskResetActivity, EditOptions, AskTerminate,

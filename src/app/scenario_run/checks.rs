@@ -148,7 +148,7 @@ impl ScenarioRun {
         let (expect, audit) = (&self.scenario.expect, &facts.journal.audit);
         let verdict = match supplier {
             // Shipments that are not credited were paid for nothing.
-            Some(counts) if counts.shipped != audit.supplier_orders => Verdict::Wrong,
+            Some(counts) if counts.shipped != audit.credited.count => Verdict::Wrong,
             _ => audit.verdict(),
         };
         let mut checks = vec![Check::new("verdict", &expect.verdict.name(), &verdict.name())];

@@ -88,6 +88,7 @@ impl App {
                 let applies = matches!(self.server(), Server::Running { .. } | Server::Killed);
                 Action::new(applies, Self::toggle_server)
             }
+            Intent::ToggleSupplier => Action::new(self.supplier.is_some(), Self::toggle_supplier),
             Intent::AskReset => Action::local(true, |app| app.view.show(Overlay::Confirm(Question::Reset))),
             Intent::ShowCommand => Action::new(some, Self::show_command),
             Intent::OpenWebUi => Action::new(some, Self::open_web_ui),

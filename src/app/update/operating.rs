@@ -4,8 +4,8 @@ use url::Url;
 
 use crate::{
     app::{
-        App, Command, Execution, Instruction, Link, Overlay, Question, Server, Stage, Worker, instructions,
-        notice::Tone,
+        App, Command, Execution, Instruction, Link, Overlay, Question, Server, Stage, SupplierState, Worker,
+        instructions, notice::Tone,
     },
     domain::{Activity, Guard, Run},
 };
@@ -59,6 +59,15 @@ impl App {
             Worker::Absent | Worker::Elsewhere | Worker::Stopped | Worker::Killed | Worker::Exited { .. } => {
                 vec![Command::StartWorker]
             }
+        }
+    }
+
+    /// Kills the supplier if it answers, and otherwise starts it.
+    pub(super) fn toggle_supplier(&mut self) -> Vec<Command> {
+        match self.supplier().map(|report| &report.state) {
+            Some(SupplierState::Up(_)) => vec![Command::KillSupplier],
+            Some(SupplierState::Down { .. }) => vec![Command::StartSupplier],
+            None => self.refuse("there is no supplier; start the dashboard with --supplier http://127.0.0.1:8855"),
         }
     }
 

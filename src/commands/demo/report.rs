@@ -97,7 +97,7 @@ impl Report {
         print::line(&format!("document: orderID {}, inStock {}", self.last_order, self.audit.actual));
         print::line(&format!("verdict {}: {}", self.audit.verdict().name(), self.audit.sentence()));
         if let Some(SupplierCounts { shipped, units, .. }) = self.supplier {
-            let (credited, s) = (self.audit.supplier_orders, if shipped == 1 { "" } else { "s" });
+            let (credited, s) = (self.audit.credited.count, if shipped == 1 { "" } else { "s" });
             let verdict = if shipped == credited { Verdict::Right } else { Verdict::Wrong };
             let text = format!("{shipped} shipment{s} of {units} units paid for, {credited} credited");
             print::line(&format!("supplier {}: {text}", verdict.name()));
@@ -156,7 +156,7 @@ impl Report {
                 "shipments": shipped,
                 "replays": replayed,
                 "units": units,
-                "credited": self.audit.supplier_orders,
+                "credited": self.audit.credited.count,
             });
             fields.insert("supplier".to_owned(), supplier);
         }
