@@ -329,9 +329,16 @@ pub struct CodecServerArgs {
 /// Arguments of `supplier`.
 #[derive(Debug, Clone, Args)]
 pub struct SupplierArgs {
-    /// Where to listen; a non-loopback address is open
-    /// to other machines, without a password
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8855", verbatim_doc_comment)]
+    /// Where to listen; a non-loopback address
+    /// is open to other machines, without a
+    /// password [default: 127.0.0.1:8855]
+    #[arg(
+        long,
+        value_name = "HOST:PORT",
+        default_value = "127.0.0.1:8855",
+        hide_default_value = true,
+        verbatim_doc_comment
+    )]
     pub listen: ListenAddress,
     /// File of the shipments [default: supplier.jsonl
     /// beside the database; with MySQL, in the state

@@ -50,10 +50,10 @@ pub struct SettingsArgs {
     /// Temporal task queue [TASKQUEUE; default: inventory-task-queue]
     #[arg(long, global = true, value_name = "NAME")]
     task_queue: Option<String>,
-    /// JSON database, or mysql: for MySQL [DATABASE; default:
-    /// database/inventory.json in this project's checkout, or
-    /// where it already exists; otherwise inventory.json in
-    /// the user's state folder]
+    /// JSON database, or mysql: for MySQL [DATABASE;
+    /// default: database/inventory.json in this project's
+    /// checkout, or where it already exists; otherwise
+    /// inventory.json in the user's state folder]
     #[arg(long, global = true, value_name = "FILE", verbatim_doc_comment)]
     database: Option<PathBuf>,
     /// Supplier that ships orders, or none
@@ -61,10 +61,10 @@ pub struct SettingsArgs {
     /// credited at once]
     #[arg(long, global = true, value_name = "URL", verbatim_doc_comment)]
     supplier: Option<String>,
-    /// How the supplier recognises a repeated order: header,
-    /// lookup or none [IDEMPOTENCE_SUPPLIER_KEY; default:
-    /// header]
-    #[arg(long, global = true, value_name = "POLICY", verbatim_doc_comment)]
+    /// How the supplier recognises a repeated order:
+    /// header, lookup or none
+    /// [IDEMPOTENCE_SUPPLIER_KEY; default: header]
+    #[arg(long, global = true, value_name = "KEY", verbatim_doc_comment)]
     supplier_key: Option<String>,
     /// `temporal` program that runs the embedded server [TEMPORAL_CLI]
     #[arg(long, global = true, value_name = "FILE")]
