@@ -45,7 +45,22 @@ struct Running {
 /// Returns the shared server. Returns `None`, and prints how to get one, if this machine has none.
 pub fn shared() -> Option<&'static Server> {
     static SHARED: OnceLock<Option<Server>> = OnceLock::new();
-    SHARED.get_or_init(Server::start).as_ref()
+    SHARED.get_or_init(|| Server::start().inspect(|server| remove_at_end(server.folder.path()))).as_ref()
+}
+
+/// Removes the folder after the end of this process, because a static is never dropped.
+fn remove_at_end(folder: &Path) {
+    let waiting = Command::new("sh")
+        // The server has been killed by then.
+        .args(["-c", "read -r _; sleep 1; rm -rf \"$1\"", "sh"])
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // The shell's input ends with this process.
+    std::mem::forget(waiting);
 }
 
 impl Server {
