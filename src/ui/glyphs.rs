@@ -38,6 +38,8 @@ pub const SKIPPED: Mark = mark('=', theme::KNOWN, "skipped by last-order");
 pub const FAILED_BEFORE: Mark = mark('✗', theme::BAD, "failed before commit");
 /// The attempt failed after its commit.
 pub const FAILED_AFTER: Mark = mark('!', theme::WARN, "failed after commit");
+/// The attempt failed between the supplier's shipment and the commit of its credit.
+pub const SENT: Mark = mark('!', theme::BAD, "sent, not recorded");
 /// The attempt failed, at a point that is not known.
 pub const FAILED: Mark = mark('✗', theme::BAD, "failed");
 /// The attempt or the order was rejected, and Temporal does not retry it.
@@ -109,6 +111,7 @@ pub fn of_attempt(seen: &AttemptView<'_>) -> Mark {
     let after = seen.facts.is_some_and(crate::app::AttemptFacts::effect_unreported);
     // The attempt passed the commit without committing, because the ledger had the result.
     let repeats = after && seen.facts.is_some_and(|facts| facts.committed.is_none());
+    let is_sent = seen.facts.is_some_and(|facts| facts.unrecorded_shipment().is_some());
     match seen.state {
         AttemptState::NotObserved => NOT_OBSERVED,
         AttemptState::Ended => Mark { word: "ended, result not observed", ..NOT_OBSERVED },
@@ -116,8 +119,8 @@ pub fn of_attempt(seen: &AttemptView<'_>) -> Mark {
         AttemptState::Done => DONE,
         AttemptState::Hanging => HANGING,
         AttemptState::TimedOut => TIMED_OUT,
-        AttemptState::Crashed(Point::BeforeSend | Point::BeforeCommit) => CRASHED_BEFORE,
-        AttemptState::Crashed(Point::AfterSend) => Mark { word: "worker died, sent", ..CRASHED_BEFORE },
+        AttemptState::Crashed(_) if is_sent => Mark { word: "worker died: sent, not recorded", ..CRASHED_BEFORE },
+        AttemptState::Crashed(Point::BeforeSend | Point::AfterSend | Point::BeforeCommit) => CRASHED_BEFORE,
         AttemptState::Crashed(Point::AfterCommit) if repeats => {
             Mark { word: "worker died after the replay", ..CRASHED_AFTER }
         }
@@ -126,6 +129,7 @@ pub fn of_attempt(seen: &AttemptView<'_>) -> Mark {
         AttemptState::Failed(failure) if !failure.retryable => REFUSED,
         AttemptState::Failed(_) if repeats => Mark { word: "failed after the replay", ..FAILED_AFTER },
         AttemptState::Failed(_) if after => FAILED_AFTER,
+        AttemptState::Failed(_) if is_sent => SENT,
         AttemptState::Failed(failure) if failure.point.is_some() => FAILED_BEFORE,
         AttemptState::Failed(_) => FAILED,
         AttemptState::Succeeded(CommitOutcome::Applied) => APPLIED,

@@ -188,6 +188,10 @@ fn sentence(app: &App, room: usize) -> (String, Style) {
         }
         (StockVerdict::Pending, _) => (format!("right so far; {} open", app.orders().open()), theme::PLAIN),
         (StockVerdict::Right, _) if audit.orders == 0 => ("no order yet".to_owned(), theme::PLAIN),
+        // The supplier has a verdict of its own.
+        (StockVerdict::Right, _) if app.supplier().is_some() => {
+            (first_fitting(["our stock: each effect once", "our stock is right"], room), theme::PLAIN)
+        }
         (StockVerdict::Right, _) => {
             (first_fitting(["each effect applied once", "each effect once"], room), theme::PLAIN)
         }

@@ -9,7 +9,7 @@ use crate::{
         attempt_id::AttemptId,
         execution::Execution,
     },
-    domain::{Activity, Guard},
+    domain::{Activity, Guard, ShipmentId},
     faults::Point,
     store::StoreError,
 };
@@ -32,6 +32,8 @@ enum Effect {
     MadeBy(AttemptId),
     /// An earlier attempt decided that no units are needed.
     NotNeededBy(AttemptId),
+    /// The supplier has shipped the units for this attempt, which did not credit them.
+    Shipped(ShipmentId),
     /// No attempt applied it.
     None,
     /// This attempt did not apply it. An earlier one may have, or may still resume and apply it.
@@ -60,6 +62,7 @@ pub fn explain_failure(execution: &Execution, activity: Activity, seen: &Attempt
     let text = format!("{} {}", happened(seen, &effect), retry(execution, activity, &effect));
     match effect {
         Effect::None => Explanation { kind: Kind::Definite, head: "NOT APPLIED", text },
+        Effect::Shipped(_) => Explanation { kind: Kind::Indefinite, head: "SENT, NOT RECORDED", text },
         _ => Explanation { kind: Kind::Indefinite, head: "OUTCOME UNKNOWN", text },
     }
 }
@@ -76,6 +79,11 @@ fn left_open(execution: &Execution, activity: Activity, seen: &AttemptView<'_>) 
 fn effect(seen: &AttemptView<'_>, first: Option<AttemptId>) -> Effect {
     let facts = seen.facts;
     let is_after = facts.is_some_and(AttemptFacts::effect_unreported);
+    if first.is_none()
+        && let Some(shipment) = facts.and_then(AttemptFacts::unrecorded_shipment)
+    {
+        return Effect::Shipped(shipment.clone());
+    }
     match (facts.and_then(|facts| facts.committed), first, seen.state) {
         (Some(committed), _, _) if committed.delta == 0 => Effect::NotNeeded,
         (Some(_), _, _) => Effect::Made,
@@ -92,7 +100,8 @@ fn effect(seen: &AttemptView<'_>, first: Option<AttemptId>) -> Effect {
 }
 
 fn failed_before_commit(failure: &Failure) -> bool {
-    failure.point == Some(Point::BeforeCommit) || StoreError::is_before_writing(&failure.code)
+    let before = [Point::BeforeSend, Point::AfterSend, Point::BeforeCommit];
+    failure.point.is_some_and(|point| before.contains(&point)) || StoreError::is_before_writing(&failure.code)
 }
 
 /// Describes what happened, in one sentence.
@@ -120,6 +129,9 @@ fn happened(seen: &AttemptView<'_>, effect: &Effect) -> String {
         }
         (Effect::NotNeededBy(first), _) => {
             format!("{place} failed too, but {first} found that no units are needed.")
+        }
+        (Effect::Shipped(shipment), _) => {
+            format!("{place}: the supplier shipped {shipment}, and the attempt ended before it was credited.")
         }
         (Effect::None, AttemptState::Crashed(_)) => {
             format!("{place}: the worker died before the commit, though Temporal sees only a timeout.")
@@ -155,6 +167,9 @@ fn happened(seen: &AttemptView<'_>, effect: &Effect) -> String {
 fn retry(execution: &Execution, activity: Activity, effect: &Effect) -> String {
     let guard = execution.details().map(|details| details.guard);
     let text = match (effect, guard, activity) {
+        (Effect::Shipped(_), _, _) => {
+            "The retry is safe only if the supplier gets the key: it then answers again and ships nothing."
+        }
         (Effect::None, _, _) => "The retry is safe: nothing was written, so nothing can repeat.",
         (Effect::Unwatched, Some(Guard::Ledger), _) => {
             "The retry is safe only because the key is recorded with the change."
@@ -223,7 +238,7 @@ mod tests {
             testing::fixture::{SUPPLIER, Scene, UPDATE, waiting},
         },
         faults::Action,
-        store::Phase,
+        store::{CommitOutcome, Phase},
     };
 
     const GUARDS: [Guard; 3] = Guard::ALL;
@@ -257,6 +272,27 @@ mod tests {
         scene.started(UPDATE, 1);
         scene.commit(UPDATE, 1, -999);
         scene.failed(UPDATE, 1, Point::AfterCommit);
+    }
+
+    #[test]
+    fn a_shipment_that_was_not_recorded_is_safe_only_with_the_key() {
+        for crashes in [false, true] {
+            let said = words(Guard::Ledger, |scene| {
+                scene.started(UPDATE, 1);
+                scene.commit(UPDATE, 1, -999);
+                scene.done(UPDATE, 1, CommitOutcome::Applied);
+                scene.started(SUPPLIER, 1);
+                let shipment = "S-1".to_owned().into();
+                scene.phase(SUPPLIER, 1, Phase::Shipped { shipment, replayed: false });
+                if crashes {
+                    scene.crash(SUPPLIER, 1, Point::AfterSend);
+                } else {
+                    scene.failed(SUPPLIER, 1, Point::AfterSend);
+                }
+            });
+            assert_eq!((said.kind, said.head), (Kind::Indefinite, "SENT, NOT RECORDED"));
+            assert!(said.text.contains("shipped S-1") && said.text.contains("only if the supplier gets the key"));
+        }
     }
 
     #[test]

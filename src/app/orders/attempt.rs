@@ -356,6 +356,13 @@ impl AttemptFacts {
         self.committed.map(|committed| committed.times).filter(|times| *times > 1)
     }
 
+    /// The shipment for which a supplier was asked and whose credit this attempt did not commit.
+    #[must_use]
+    pub fn unrecorded_shipment(&self) -> Option<&ShipmentId> {
+        let shipped = self.shipped.as_ref().filter(|_| self.committed.is_none() && !self.effect_unreported())?;
+        (!matches!(self.end, Some(AttemptEnd::Succeeded { .. }))).then_some(&shipped.shipment)
+    }
+
     /// Whether the effect is in the stock although the attempt did not report so to Temporal.
     #[must_use]
     pub fn effect_unreported(&self) -> bool {

@@ -141,7 +141,9 @@ pub(in crate::commands) fn describe(fact: &Fact) -> Option<(Option<&OrderId>, St
                 Phase::Started => return None,
                 Phase::Fault { point, action } => format!("{action} {point}"),
                 Phase::Shipped { shipment, replayed: false } => format!("supplier shipped {shipment}"),
-                Phase::Shipped { shipment, replayed: true } => format!("supplier had shipped {shipment}"),
+                Phase::Shipped { shipment, replayed: true } => {
+                    format!("supplier repeats its answer: it had shipped {shipment}")
+                }
                 Phase::Completed { outcome } => format!("ok, {}", outcome.name()),
                 Phase::Failed { message, point: Some(point), .. } => format!("failed {point}: {message}"),
                 Phase::Failed { message, .. } => format!("failed: {message}"),
