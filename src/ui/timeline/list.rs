@@ -415,11 +415,17 @@ fn message(execution: &Execution, seen: &AttemptView<'_>) -> Option<String> {
 }
 
 fn effect(seen: &AttemptView<'_>, look: Appearance) -> Option<String> {
-    let committed = seen.facts?.committed?;
-    match committed.delta {
-        0 => Some("not needed".to_owned()),
-        delta => Some(words::change(look, delta, committed.stock)),
-    }
+    let facts = seen.facts?;
+    let shipped = facts.shipped.as_ref().map(|shipped| {
+        let verb = if shipped.replayed { "had shipped" } else { "shipped" };
+        format!("supplier {verb} {}", shipped.shipment)
+    });
+    let changed = facts.committed.map(|committed| match committed.delta {
+        0 => "not needed".to_owned(),
+        delta => words::change(look, delta, committed.stock),
+    });
+    let both: Vec<_> = changed.into_iter().chain(shipped).collect();
+    (!both.is_empty()).then(|| both.join(", "))
 }
 
 /// The injected fault, if its point is not shown already.
