@@ -156,7 +156,7 @@ fn a_server_that_is_killed_loses_nothing_that_was_acknowledged() {
     let database = server.database();
     let store = open(&database).unwrap();
     for round in 0..4 {
-        let over = AtomicBool::new(false);
+        let (over, applied) = (AtomicBool::new(false), AtomicU32::new(0));
         let acknowledged = thread::scope(|scope| {
             let worker = scope.spawn(|| {
                 let mut acknowledged = Vec::new();
@@ -164,13 +164,18 @@ fn a_server_that_is_killed_loses_nothing_that_was_acknowledged() {
                     let effect = order(&format!("{round}-{number}"), 1);
                     if commit(&store, effect.clone()).is_ok() {
                         acknowledged.push(effect);
+                        applied.fetch_add(1, Ordering::Relaxed);
                     } else if over.load(Ordering::Relaxed) {
                         break;
                     }
                 }
                 acknowledged
             });
-            thread::sleep(Duration::from_millis(150 + 90 * round));
+            let deadline = Instant::now() + RETRY_LIMIT;
+            while applied.load(Ordering::Relaxed) < 1 + 50 * round {
+                assert!(Instant::now() < deadline, "no order is acknowledged in round {round}");
+                thread::sleep(Duration::from_millis(1));
+            }
             over.store(true, Ordering::Relaxed);
             server.kill();
             worker.join().unwrap()

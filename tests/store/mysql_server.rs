@@ -183,7 +183,7 @@ impl Server {
             connection.disconnect().await?;
             Ok(row.map(|row| mysql_async::from_value(row[0].clone())))
         })
-        .unwrap_or_else(|error: mysql_async::Error| panic!("{query}: {error}"))
+        .unwrap_or_else(|error: mysql_async::Error| panic!("{query}: {error}\n{}", self.log("server.log")))
     }
 
     /// Executes statements as the administrator.
