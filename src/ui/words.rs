@@ -105,7 +105,7 @@ pub fn verdict(verdict: OrderVerdict, width: usize) -> (String, Style) {
         OrderVerdict::AppliedOnce | OrderVerdict::Completed => theme::GOOD,
         OrderVerdict::Replayed | OrderVerdict::Skipped => theme::KNOWN,
         OrderVerdict::Rejected | OrderVerdict::Conflict => theme::BAD,
-        OrderVerdict::Applied(_) => theme::badge(theme::BAD),
+        OrderVerdict::Applied(_) | OrderVerdict::Shipped(_) => theme::badge(theme::BAD),
     };
     let word = verdict_word(verdict);
     // The timeline also shows that the change is written.

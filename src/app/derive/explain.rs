@@ -8,7 +8,7 @@ use crate::{
         execution::{Execution, OrderVerdict},
         progress::Stage,
     },
-    domain::{Activity, Guard, PendingActivity, RunEnd},
+    domain::{Activity, Guard, PendingActivity, RunEnd, ShipmentId},
     store::CommitOutcome,
 };
 
@@ -26,6 +26,7 @@ fn say(kind: Kind, head: &'static str, text: impl Into<String>) -> Explanation {
 pub fn explain(execution: &Execution, stage: Stage<'_>) -> Explanation {
     match execution.verdict() {
         OrderVerdict::Applied(times) => return applied_again(execution, times),
+        OrderVerdict::Shipped(times) => return shipped_again(execution, times),
         OrderVerdict::Rejected => return say(Kind::Refused, "REJECTED", refusal(execution)),
         OrderVerdict::Conflict => return say(Kind::Refused, "CONFLICT", refusal(execution)),
         _ => {}
@@ -104,6 +105,13 @@ fn applied_again(execution: &Execution, times: u32) -> Explanation {
         Some(Guard::Ledger) | None => "Its key was not in the ledger",
     };
     say(Kind::Wrong, head, format!("{why}, so the stock was changed {often}."))
+}
+
+fn shipped_again(execution: &Execution, times: u32) -> Explanation {
+    let head = if times == 2 { "SHIPPED TWICE" } else { "SHIPPED AGAIN" };
+    let shipments: Vec<_> = execution.shipments().into_iter().map(ShipmentId::as_str).collect();
+    let shipments = crate::domain::sanitize(&shipments.join(", "), 60);
+    say(Kind::Wrong, head, format!("The supplier took retries for new orders ({shipments}). Our stock changed once."))
 }
 
 /// Describes the effect on the stock of an order that did not complete.

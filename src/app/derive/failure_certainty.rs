@@ -234,9 +234,10 @@ mod tests {
 
     use crate::{
         app::{
-            explain,
+            OrderVerdict, explain,
             testing::fixture::{SUPPLIER, Scene, UPDATE, waiting},
         },
+        domain::OrderOutcome,
         faults::Action,
         store::{CommitOutcome, Phase},
     };
@@ -293,6 +294,34 @@ mod tests {
             assert_eq!((said.kind, said.head), (Kind::Indefinite, "SENT, NOT RECORDED"));
             assert!(said.text.contains("shipped S-1") && said.text.contains("only if the supplier gets the key"));
         }
+    }
+
+    #[test]
+    fn an_order_with_two_shipments_was_shipped_twice() {
+        let happen = |scene: &mut Scene, second: &str| {
+            scene.started(UPDATE, 1);
+            scene.commit(UPDATE, 1, -999);
+            scene.done(UPDATE, 1, CommitOutcome::Applied);
+            for (attempt, shipment) in (1..).zip(["S-1", second]) {
+                scene.started(SUPPLIER, attempt);
+                let (shipment, replayed) = (shipment.to_owned().into(), attempt > 1);
+                scene.phase(SUPPLIER, attempt, Phase::Shipped { shipment, replayed });
+                if attempt == 1 {
+                    scene.failed(SUPPLIER, 1, Point::AfterSend);
+                }
+            }
+            scene.commit(SUPPLIER, 2, 1000);
+            scene.done(SUPPLIER, 2, CommitOutcome::Applied);
+            scene.ended(OrderOutcome::Applied);
+        };
+        let twice = words(Guard::Ledger, |scene| happen(scene, "S-2"));
+        assert_eq!((twice.kind, twice.head), (Kind::Wrong, "SHIPPED TWICE"));
+        assert!(twice.text.contains("S-1, S-2"), "{}", twice.text);
+        let mut scene = Scene::new();
+        let commands = scene.press(crate::app::Intent::SeedOrder);
+        scene.begin(&commands[0], "r1");
+        happen(&mut scene, "S-1");
+        assert_eq!(scene.app.selected().unwrap().verdict(), OrderVerdict::AppliedOnce);
     }
 
     #[test]

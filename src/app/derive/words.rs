@@ -37,6 +37,8 @@ pub fn verdict_word(verdict: OrderVerdict) -> String {
         OrderVerdict::Conflict => "◆ conflict",
         OrderVerdict::Applied(2) => "APPLIED TWICE",
         OrderVerdict::Applied(times) => return format!("APPLIED {times} TIMES"),
+        OrderVerdict::Shipped(2) => "SHIPPED TWICE",
+        OrderVerdict::Shipped(times) => return format!("SHIPPED {times} TIMES"),
         OrderVerdict::Completed => "✓ completed",
         OrderVerdict::NoEffect => "no effect",
         OrderVerdict::Unknown => "effect unknown",

@@ -1,10 +1,10 @@
 //! One workflow run: facts from the journal and from the server's answers, in separate fields. Everything else is derived, so
 //! the order of arrival does not matter.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    domain::{Activity, ActivityKey, Guard, PendingActivity, ProductId, Run, RunEnd, UnixMillis},
+    domain::{Activity, ActivityKey, Guard, PendingActivity, ProductId, Run, RunEnd, ShipmentId, UnixMillis},
     faults::FaultPlan,
 };
 
@@ -122,6 +122,8 @@ pub enum OrderVerdict {
     Conflict,
     /// Applied this many times, which must never happen.
     Applied(u32),
+    /// Applied once, but the supplier made this many shipments for it.
+    Shipped(u32),
     /// Completed by another program's worker; its effect is not known.
     Completed,
     /// It ended without an effect.
@@ -409,11 +411,22 @@ impl Execution {
             0 => {}
             times => return OrderVerdict::Applied(times),
         }
+        let shipments = u32::try_from(self.shipments().len()).unwrap_or(u32::MAX);
+        if shipments > 1 && self.is_over() {
+            return OrderVerdict::Shipped(shipments);
+        }
         if self.activity(Activity::UpdateInventory).first_commit().is_some() {
             let acknowledged = self.is_over() || self.has_succeeded(Activity::UpdateInventory);
             return if acknowledged { OrderVerdict::AppliedOnce } else { OrderVerdict::Unconfirmed };
         }
         self.verdict_without_commit()
+    }
+
+    /// The shipments that the supplier made for its attempts, each once.
+    #[must_use]
+    pub fn shipments(&self) -> BTreeSet<&ShipmentId> {
+        let facts = self.attempts(Activity::SupplierOrder).filter_map(|seen| seen.facts);
+        facts.filter_map(|facts| Some(&facts.shipped.as_ref()?.shipment)).collect()
     }
 
     fn verdict_without_commit(&self) -> OrderVerdict {
