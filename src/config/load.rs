@@ -31,6 +31,7 @@ use crate::app::Theme;
 use crate::domain::KeyPolicy;
 use crate::error_text::quoted_path;
 use crate::store::Location;
+use crate::supplier::SupplierUrl;
 use crate::temporal::PROFILE_FILE;
 
 /// The name of the settings file in this program's folder for settings.
@@ -157,17 +158,7 @@ impl Reader<'_> {
         let compact_after = self
             .unflagged(Area::Worker, "IDEMPOTENCE_COMPACT_AFTER", values::megabytes)
             .unwrap_or_else(|| Sourced::by_default("IDEMPOTENCE_COMPACT_AFTER", DEFAULT_COMPACT_AFTER));
-        let supplier = self
-            .flagged(Area::Supplier, (flags.supplier.as_deref(), "--supplier"), &["SUPPLIER_URL"], values::supplier)
-            .unwrap_or_else(|| Sourced::by_default("SUPPLIER_URL", None));
-        let supplier_key = self
-            .flagged(
-                Area::Supplier,
-                (flags.supplier_key.as_deref(), "--supplier-key"),
-                &["IDEMPOTENCE_SUPPLIER_KEY"],
-                values::supplier_key,
-            )
-            .unwrap_or_else(|| Sourced::by_default("IDEMPOTENCE_SUPPLIER_KEY", KeyPolicy::default()));
+        let (supplier, supplier_key) = self.supplier();
         let codec_token = self.unflagged(Area::CodecServer, "IDEMPOTENCE_CODEC_TOKEN", values::token);
         let metrics = self.unflagged(Area::Worker, "IDEMPOTENCE_METRICS", values::metrics);
         let screen = self.screen();
@@ -213,6 +204,17 @@ impl Reader<'_> {
             unusable,
             ..DatabaseChoice::file(Sourced::by_default("DATABASE", usual()))
         })
+    }
+
+    fn supplier(&mut self) -> (Sourced<Option<SupplierUrl>>, Sourced<KeyPolicy>) {
+        let (url, key) = (self.flags.supplier.as_deref(), self.flags.supplier_key.as_deref());
+        let url = self.flagged(Area::Supplier, (url, "--supplier"), &["SUPPLIER_URL"], values::supplier);
+        let names = &["IDEMPOTENCE_SUPPLIER_KEY"];
+        let key = self.flagged(Area::Supplier, (key, "--supplier-key"), names, values::supplier_key);
+        (
+            url.unwrap_or_else(|| Sourced::by_default("SUPPLIER_URL", None)),
+            key.unwrap_or_else(|| Sourced::by_default("IDEMPOTENCE_SUPPLIER_KEY", KeyPolicy::default())),
+        )
     }
 
     fn screen(&mut self) -> Screen {

@@ -335,8 +335,8 @@ fn named_id(shipment: &Value) -> Option<ShipmentId> {
 /// The explanation in a refusal: that of RFC 9457 if the body has one, else the body.
 fn detail(body: &[u8]) -> String {
     let problem: Option<Problem> = serde_json::from_slice(body).ok();
-    let told = problem.map(|problem| if problem.detail.is_empty() { problem.title } else { problem.detail });
-    told.filter(|text| !text.is_empty()).unwrap_or_else(|| match String::from_utf8_lossy(body).trim() {
+    let explained = problem.map(|problem| if problem.detail.is_empty() { problem.title } else { problem.detail });
+    explained.filter(|text| !text.is_empty()).unwrap_or_else(|| match String::from_utf8_lossy(body).trim() {
         "" => "no explanation".to_owned(),
         text => text.to_owned(),
     })
