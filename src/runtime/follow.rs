@@ -67,7 +67,7 @@ impl FollowedDatabase {
     }
 
     /// Returns after the lines that the journal has now were read and sent as messages. If the database cannot be read,
-    /// it returns after [`READ_LIMIT`].
+    /// it returns after 10 s.
     pub async fn read(&self) {
         if !self.read_within(READ_LIMIT).await {
             tracing::warn!("the journal could not be read within {} s", READ_LIMIT.as_secs());
