@@ -411,9 +411,11 @@ impl Execution {
             0 => {}
             times => return OrderVerdict::Applied(times),
         }
-        let shipments = u32::try_from(self.shipments().len()).unwrap_or(u32::MAX);
-        if shipments > 1 && self.is_over() {
-            return OrderVerdict::Shipped(shipments);
+        if self.is_over() {
+            let shipments = u32::try_from(self.shipments().len()).unwrap_or(u32::MAX);
+            if shipments > 1 {
+                return OrderVerdict::Shipped(shipments);
+            }
         }
         if self.activity(Activity::UpdateInventory).first_commit().is_some() {
             let acknowledged = self.is_over() || self.has_succeeded(Activity::UpdateInventory);
