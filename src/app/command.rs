@@ -28,6 +28,8 @@ pub enum Command {
     KillSupplier,
     /// Start a supplier process.
     StartSupplier,
+    /// Let the supplier refuse this number of orders. `Notice` answers if it does not.
+    SupplierOutage(u32),
     /// Report the supplier's counters. A `Supplier` message answers this number or a later one.
     AskSupplier(u64),
     /// Ask the server about each of these open runs, at most once at a time. `Described` answers for each.

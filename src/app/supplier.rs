@@ -39,6 +39,15 @@ pub struct SupplierCounts {
     pub replayed: u64,
     /// Units in all shipments.
     pub units: u64,
+    /// Number of further orders that an outage refuses.
+    // Older recordings have no such field.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub outage: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// Whether as many shipments were credited as the supplier has made.

@@ -114,8 +114,8 @@ impl Executor {
             self.keepers.spawn(supplier_keeper::keep(command, receiver, self.messages.clone()));
             requests
         });
-        tokio::spawn(supplier_keeper::poll(client, number, self.messages.clone()));
-        self.supplier = Some(SupplierSenders { requests, asked });
+        tokio::spawn(supplier_keeper::poll(client.clone(), number, self.messages.clone()));
+        self.supplier = Some(SupplierSenders { client, requests, asked });
         self
     }
 
@@ -130,6 +130,12 @@ impl Executor {
             Command::StartServer => self.request_server(ServerRequest::Start),
             Command::KillSupplier => self.request_supplier(SupplierRequest::Kill),
             Command::StartSupplier => self.request_supplier(SupplierRequest::Start),
+            Command::SupplierOutage(requests) => {
+                if let Some(SupplierSenders { client, asked, .. }) = &self.supplier {
+                    let (client, asked) = (client.clone(), asked.clone());
+                    tokio::spawn(supplier_keeper::begin_outage(client, requests, asked, self.messages.clone()));
+                }
+            }
             Command::AskSupplier(number) => {
                 if let Some(supplier) = &self.supplier {
                     supplier.asked.send_replace(number);
@@ -296,6 +302,7 @@ impl Executor {
 /// The channels to the tasks of a supplier.
 #[derive(Debug)]
 struct SupplierSenders {
+    client: SupplierClient,
     /// `None` if this program did not start the supplier.
     requests: Option<mpsc::Sender<SupplierRequest>>,
     asked: watch::Sender<u64>,

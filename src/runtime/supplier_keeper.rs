@@ -114,6 +114,22 @@ async fn within<T>(step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     timeout(PROCESS_TIMEOUT, step).await.map_err(|_| io::ErrorKind::TimedOut)?
 }
 
+/// Lets the supplier refuse orders, and then has it asked for its counters. A notice says why it does not.
+pub(super) async fn begin_outage(
+    client: SupplierClient,
+    requests: u32,
+    asked: watch::Sender<u64>,
+    messages: mpsc::Sender<Message>,
+) {
+    match client.set_outage(requests.into(), ANSWER_TIMEOUT).await {
+        Ok(()) => asked.send_modify(|_| {}),
+        Err(error) => {
+            let text = format!("the supplier does not begin an outage: {error}");
+            send(&messages, Message::Notice { text, tone: Tone::Bad }).await;
+        }
+    }
+}
+
 /// Reports the supplier's counters when they change, and whenever `asked` does. Ends when the core has ended.
 pub(super) async fn poll(client: SupplierClient, mut asked: watch::Receiver<u64>, messages: mpsc::Sender<Message>) {
     let mut last = None;
@@ -126,6 +142,7 @@ pub(super) async fn poll(client: SupplierClient, mut asked: watch::Receiver<u64>
                 shipped: page.shipped,
                 replayed: page.replayed,
                 units: page.units,
+                outage: page.outage,
             }),
             Err(error) => SupplierState::Down { cause: error.to_string() },
         };

@@ -15,6 +15,9 @@ use crate::{
 
 /// Number of orders that one act can send.
 const COPIES: std::ops::RangeInclusive<i64> = 1..=super::MAX_COPIES as i64;
+/// Number of orders that the supplier refuses in an outage.
+const OUTAGE: std::ops::RangeInclusive<i64> = 0..=super::MAX_OUTAGE_REQUESTS as i64;
+const REQUESTS: &str = "requests";
 const DEFAULT_PRODUCT: &str = "123456";
 
 /// Makes an event of an order.
@@ -41,16 +44,20 @@ impl Acts {
     }
 
     pub(super) fn read(&mut self, table: Table<'_>, places: &mut Places) -> Result<(), SourceError> {
-        const DO: [&str; 2] = ["after", "do"];
         const ORDER: [&str; 10] =
             ["after", "order", "product", "quantity", "copies", "workflow", "guard", "faults", "outcome", "attempts"];
-        table.allow(&[&ORDER[..], &["do"]].concat())?;
+        table.allow(&[&ORDER[..], &["do", REQUESTS]].concat())?;
         let when = self.when(table)?;
         let (order, deed) = (table.text("order")?, deed(table)?);
         let what = match (order, deed) {
-            (Some(order), None) => What::Order(self.placing(table, &order, places)?),
+            (Some(order), None) => {
+                if let Some(at) = table.key(REQUESTS) {
+                    return Err(table.source.wrong(at, "requests belongs to do = \"supplier-outage\"; remove it"));
+                }
+                What::Order(self.placing(table, &order, places)?)
+            }
             (None, Some(deed)) => {
-                let stray = ORDER.iter().filter(|key| !DO.contains(key)).find_map(|key| Some((key, table.key(key)?)));
+                let stray = ORDER.iter().filter(|key| **key != "after").find_map(|key| Some((key, table.key(key)?)));
                 if let Some((key, at)) = stray {
                     let problem = format!("{key} belongs to an order, and this act has do and no order; remove it");
                     return Err(table.source.wrong(at, problem));
@@ -88,6 +95,10 @@ impl Acts {
                 return Ok(When::SupplierDown);
             }
             "supplier down" => return Err(wrong("no act before this one kills the supplier".to_owned())),
+            "supplier outage" if self.done.iter().any(|act| begins_outage(&act.what)) => {
+                return Ok(When::SupplierOutage);
+            }
+            "supplier outage" => return Err(wrong("no act before this one begins an outage".to_owned())),
             _ => {}
         }
         let known = EVENTS.iter().find_map(|(name, event)| Some((*event, after.text.strip_prefix(name)?)));
@@ -95,7 +106,7 @@ impl Acts {
             let shown = crate::error_text::quoted(after.text);
             return Err(wrong(format!(
                 "after is {shown}; it must be ended, committed ORDER, failed ORDER, not supplied ORDER, server down, \
-                 server up or supplier down"
+                 server up, supplier down or supplier outage"
             )));
         };
         let order = OrderId::new(order).map_err(|problem| wrong(format!("after names no order: {problem}")))?;
@@ -143,6 +154,10 @@ fn product(table: Table<'_>) -> Result<ProductId, SourceError> {
 }
 
 fn deed(table: Table<'_>) -> Result<Option<What>, SourceError> {
+    let requests = table.number(REQUESTS, OUTAGE)?;
+    let outage = What::SupplierOutage {
+        requests: requests.as_ref().and_then(|requests| u32::try_from(requests.value).ok()).unwrap_or_default(),
+    };
     let words = [
         ("kill-worker", &What::KillWorker),
         ("start-worker", &What::StartWorker),
@@ -150,8 +165,21 @@ fn deed(table: Table<'_>) -> Result<Option<What>, SourceError> {
         ("start-server", &What::StartServer),
         ("kill-supplier", &What::KillSupplier),
         ("start-supplier", &What::StartSupplier),
+        ("supplier-outage", &outage),
     ];
-    Ok(table.word("do", &words)?.map(|deed| deed.value.clone()))
+    let Some(deed) = table.word("do", &words)? else { return Ok(None) };
+    match (matches!(deed.value, What::SupplierOutage { .. }), requests) {
+        (true, None) => table.required(REQUESTS, None),
+        (false, Some(requests)) => {
+            Err(table.source.wrong(requests.at, "requests belongs to do = \"supplier-outage\"; remove it"))
+        }
+        (true, Some(_)) | (false, None) => Ok(Some(deed.value.clone())),
+    }
+}
+
+/// Whether an act makes the supplier refuse orders.
+fn begins_outage(what: &What) -> bool {
+    matches!(what, What::SupplierOutage { requests } if *requests > 0)
 }
 
 fn orders(what: &What) -> Vec<OrderId> {

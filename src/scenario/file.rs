@@ -19,7 +19,7 @@
 //!
 //! [[acts]]                 # at least one; each has an order or do
 //! after = "ended"          # default: at once; or committed ORDER, failed ORDER, not supplied ORDER,
-//!                          # server down, server up, supplier down
+//!                          # server down, server up, supplier down, supplier outage
 //! order = "A12"
 //! product = "123456"       # the default
 //! quantity = 999           # any whole number, valid or not
@@ -31,6 +31,10 @@
 //!
 //! [[acts]]
 //! do = "kill-server"       # or start-server, kill-worker, start-worker, kill-supplier, start-supplier
+//!
+//! [[acts]]
+//! do = "supplier-outage"   # the supplier answers orders with 503
+//! requests = 2             # to 50: how many; 0 ends the outage
 //!
 //! [expect]
 //! stock = 1001

@@ -38,6 +38,7 @@ built_in!(
     "supplier-lookup-race",
     "supplier-key-expired",
     "supplier-down",
+    "supplier-outage",
 );
 
 /// Minimum similarity, from 0 to 1, of a name that is suggested.

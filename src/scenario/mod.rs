@@ -102,6 +102,8 @@ pub enum When {
     NotSupplied(OrderId),
     /// The supplier is down.
     SupplierDown,
+    /// The supplier refuses the next orders.
+    SupplierOutage,
 }
 
 /// The action of an act.
@@ -122,6 +124,11 @@ pub enum What {
     KillSupplier,
     /// Start the supplier.
     StartSupplier,
+    /// Let the supplier refuse orders with 503.
+    SupplierOutage {
+        /// Number of orders, at most [`MAX_OUTAGE_REQUESTS`]. 0 ends an outage.
+        requests: u32,
+    },
 }
 
 impl What {
@@ -134,7 +141,7 @@ impl What {
     /// Whether the scenario needs a supplier for it.
     #[must_use]
     pub const fn is_about_the_supplier(&self) -> bool {
-        matches!(self, Self::KillSupplier | Self::StartSupplier)
+        matches!(self, Self::KillSupplier | Self::StartSupplier | Self::SupplierOutage { .. })
     }
 }
 
@@ -209,6 +216,9 @@ pub struct Expectation {
 /// Maximum number of copies of an order.
 pub const MAX_COPIES: u32 = 500;
 
+/// Maximum number of orders that a supplier refuses in an outage.
+pub const MAX_OUTAGE_REQUESTS: u32 = 50;
+
 /// Maximum number of characters of a scenario's texts that are shown.
 const MAX_TEXT_CHARS: usize = 400;
 
@@ -217,8 +227,10 @@ impl Scenario {
     #[must_use]
     pub fn cleaned(mut self) -> Self {
         for act in &mut self.acts {
-            if let What::Order(placing) = &mut act.what {
-                placing.copies = placing.copies.min(MAX_COPIES);
+            match &mut act.what {
+                What::Order(placing) => placing.copies = placing.copies.min(MAX_COPIES),
+                What::SupplierOutage { requests } => *requests = (*requests).min(MAX_OUTAGE_REQUESTS),
+                _ => {}
             }
         }
         let clean = |text: String| sanitize(&text, MAX_TEXT_CHARS);

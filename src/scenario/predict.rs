@@ -95,7 +95,14 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Contradiction> {
             }
             _ => {}
         }
-        let What::Order(placing) = &act.what else { return Ok(()) };
+        let placing = match &act.what {
+            What::Order(placing) => placing,
+            What::SupplierOutage { requests } if index == 0 || act.when == When::Ended => {
+                prediction.shipping.set_outage(*requests);
+                continue;
+            }
+            _ => return Ok(()),
+        };
         let (outcome, attempts) = match prediction.play(scenario, index, placing) {
             Ok(played) => played,
             Err(Unknown::Timing) => return Ok(()),
@@ -265,7 +272,10 @@ impl Prediction {
         if *when == When::AtOnce && !placing.new_workflow && self.running.as_ref() == Some(&placing.order) {
             return Ok((OrderOutcome::Joined, [0; 2]));
         }
-        if placing.copies > 1 || (act > 0 && *when != When::Ended) {
+        // An outage is predicted only if every order before it has ended.
+        let follows_outage = *when == When::SupplierOutage
+            && scenario.acts[..act].last().is_some_and(|before| matches!(before.what, What::SupplierOutage { .. }));
+        if placing.copies > 1 || (act > 0 && *when != When::Ended && !follows_outage) {
             return Err(Unknown::Timing);
         }
         let run = Run { scenario, placing, guard: placing.guard.unwrap_or(scenario.guard), act };
@@ -404,7 +414,7 @@ impl Prediction {
 
 #[cfg(test)]
 mod tests {
-    use crate::scenario::parse;
+    use crate::{domain::KeyPolicy, scenario::parse};
 
     /// A scenario with these acts, lines before them, and expectation.
     fn text(head: &str, acts: &str, expect: &str) -> String {
@@ -556,6 +566,38 @@ mod tests {
                 ships(keys, faults, shipments, attempts);
             }
         }
+    }
+
+    #[test]
+    fn an_outage_delays_the_shipment_under_every_policy() {
+        let acts = |when: &str| {
+            "[[acts]]\ndo = 'supplier-outage'\nrequests = 2\n".to_owned()
+                + &order(&format!("after = '{when}'\nquantity = 999"))
+        };
+        let expect = |shipments: u32, attempts: u32| {
+            format!("stock = 1001\nverdict = 'right'\nshipments = {shipments}\nattempts = {{ supplier = {attempts} }}")
+        };
+        for policy in KeyPolicy::ALL {
+            let head = format!("supplier = '{policy}'\nfaults = 'supplier.before-send=1*error'");
+            assert_eq!(problem(&head, &acts("supplier outage"), &expect(1, 4)), "", "{head}");
+            for (shipments, attempts) in [(2, 4), (1, 3)] {
+                assert_ne!(problem(&head, &acts("supplier outage"), &expect(shipments, attempts)), "", "{head}");
+            }
+        }
+        // The order may come before the outage.
+        let head = "supplier = 'header'";
+        for attempts in [1, 3] {
+            assert_eq!(problem(head, &acts("ended").replace("after = 'ended'\n", ""), &expect(1, attempts)), "");
+        }
+        // An attempt that wakes up late may take one of the refusals.
+        let late = "supplier = 'header'\nfaults = 'supplier.before-send=1*hang'";
+        for attempts in [2, 4] {
+            assert_eq!(problem(late, &acts("supplier outage"), &expect(1, attempts)), "");
+        }
+        let ended = order("quantity = 1") + &acts("supplier outage").replacen("do =", "after = 'ended'\ndo =", 1);
+        let ended = ended.replacen("A12", "B", 1);
+        let expect = "stock = 1000\nverdict = 'right'\nshipments = 1\nattempts = { update = 2, supplier = 4 }";
+        assert_eq!(problem(head, &ended, expect), "");
     }
 
     #[test]

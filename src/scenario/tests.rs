@@ -78,6 +78,15 @@ quantity = 7
 after = "not supplied E"
 do = "start-supplier"
 
+[[acts]]
+do = "supplier-outage"
+requests = 2
+
+[[acts]]
+after = "supplier outage"
+order = "F"
+quantity = 8
+
 [expect]
 stock = 981
 verdict = "right"
@@ -148,6 +157,8 @@ fn everything() -> Scenario {
             act(When::AtOnce, What::KillSupplier),
             order(When::SupplierDown, "E", 7),
             act(When::NotSupplied(id("E")), What::StartSupplier),
+            act(When::AtOnce, What::SupplierOutage { requests: 2 }),
+            order(When::SupplierOutage, "F", 8),
         ],
         expect: Expectation {
             stock: Some(981),

@@ -154,6 +154,9 @@ pub struct ShipmentPage {
     pub key_lifetime_seconds: u64,
     /// Number of units in all shipments.
     pub units: u64,
+    /// Number of further `POST /orders` requests that an [`Outage`] refuses.
+    #[serde(default)]
+    pub outage: u64,
     /// The shipments after the number in the request.
     pub shipments: Vec<Shipment>,
     /// Whether there are shipments after these.

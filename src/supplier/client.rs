@@ -20,7 +20,10 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::{
-    api::{IDEMPOTENCY_REPLAYED, MAX_PAGE_SHIPMENTS, ORDERS, OrderRequest, Problem, SHIPMENTS, ShipmentPage},
+    api::{
+        IDEMPOTENCY_REPLAYED, MAX_PAGE_SHIPMENTS, ORDERS, OUTAGE, OrderRequest, Outage, Problem, SHIPMENTS,
+        ShipmentPage,
+    },
     key::{IDEMPOTENCY_KEY, RequestKey},
     url::SupplierUrl,
 };
@@ -209,7 +212,6 @@ impl SupplierClient {
     ) -> Result<Sent, SupplierError> {
         let body = serde_json::to_vec(order).map_err(|error| self.unreadable(error))?;
         let mut request = self.request(Method::POST, ORDERS, body)?;
-        request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(key) = key {
             let value = HeaderValue::from_str(&RequestKey::from(key).header_value());
             let value = value.map_err(|error| self.unreadable(error))?;
@@ -246,6 +248,17 @@ impl SupplierClient {
         self.ask(&format!("{SHIPMENTS}?after={after}&limit={MAX_PAGE_SHIPMENTS}"), limit).await
     }
 
+    /// Lets this program's own service on this machine refuse the next `requests` orders with 503. Waits at most `limit`.
+    ///
+    /// # Errors
+    /// [`SupplierError`] if the service does not confirm it.
+    pub async fn set_outage(&self, requests: u64, limit: Duration) -> Result<(), SupplierError> {
+        let body = serde_json::to_vec(&Outage { requests }).map_err(|error| self.unreadable(error))?;
+        let request = self.request(Method::PUT, OUTAGE, body)?;
+        let (status, _, body) = self.call(request, limit).await?;
+        if status.is_success() { Ok(()) } else { Err(self.refusal(status, &body)) }
+    }
+
     async fn ask<T: serde::de::DeserializeOwned>(&self, path: &str, limit: Duration) -> Result<T, SupplierError> {
         let request = self.request(Method::GET, path, Vec::new())?;
         let (status, _, body) = self.call(request, limit).await?;
@@ -256,8 +269,11 @@ impl SupplierClient {
     }
 
     fn request(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Request<Full<Bytes>>, SupplierError> {
-        let request = Request::builder().method(method).uri(self.url.join(path)).body(Full::new(Bytes::from(body)));
-        request.map_err(|error| self.unreadable(error))
+        let mut request = Request::builder().method(method).uri(self.url.join(path));
+        if !body.is_empty() {
+            request = request.header(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        request.body(Full::new(Bytes::from(body))).map_err(|error| self.unreadable(error))
     }
 
     /// Returns the answer to a request. Redirects are not followed, because they would send the order twice.

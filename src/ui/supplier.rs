@@ -27,6 +27,10 @@ fn lines(app: &App) -> Vec<Line<'_>> {
         Some(SupplierState::Up(counts)) => {
             let mut lines = vec![verdict(app, counts)];
             lines.push(units(app, counts));
+            if counts.outage > 0 {
+                lines.push(outage(counts.outage));
+                return lines;
+            }
             let mut spans = pane::pair("orders received ", counts.requests.to_string(), theme::BOLD).to_vec();
             spans.extend(pane::pair("  shipments ", counts.shipped.to_string(), theme::BOLD));
             spans.extend(pane::pair("  answers repeated ", counts.replayed.to_string(), theme::BOLD));
@@ -45,6 +49,7 @@ pub fn summary(app: &App) -> Option<Line<'_>> {
         SupplierState::Up(counts) => counts,
     };
     let badge = match app.pair_verdict() {
+        _ if counts.outage > 0 => Span::styled(" OUTAGE ", theme::badge(theme::WARN)),
         Some(PairVerdict::Right) => Span::styled(" RIGHT ", theme::badge(theme::GOOD)),
         Some(PairVerdict::Pending) => Span::styled(" PENDING ", theme::badge(theme::WARN)),
         Some(PairVerdict::Wrong) => Span::styled(" WRONG ", theme::badge(theme::BAD)),
@@ -54,6 +59,14 @@ pub fn summary(app: &App) -> Option<Line<'_>> {
     spans.extend(pane::pair(" shipped ", counts.shipped.to_string(), theme::BOLD));
     spans.extend(pane::pair(", credited ", app.journal().audit.credited.count.to_string(), theme::BOLD));
     Some(Line::from(spans))
+}
+
+fn outage(requests: u64) -> Line<'static> {
+    let text = match requests {
+        1 => " the next order receives 503".to_owned(),
+        more => format!(" the next {more} orders receive 503"),
+    };
+    Line::from(vec![Span::styled(" OUTAGE ", theme::badge(theme::WARN)), Span::raw(text)])
 }
 
 fn verdict(app: &App, counts: &SupplierCounts) -> Line<'static> {

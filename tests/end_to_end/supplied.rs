@@ -51,6 +51,21 @@ impl SupplierProcess {
         self.url.rsplit(':').next().unwrap().parse().unwrap()
     }
 
+    /// Sends a request with a JSON body, as another program does, and returns the answer.
+    fn request(&self, what: &str, headers: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port())).unwrap();
+        write!(
+            stream,
+            "{what} HTTP/1.1\r\nHost: s\r\nContent-Type: application/json\r\n{headers}\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -216,22 +231,30 @@ async fn a_supplier_that_was_killed_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_outage_delays_an_order_and_ships_nothing_twice() {
+    if offline() {
+        return;
+    }
+    for policy in KeyPolicy::ALL {
+        let supplied = Supplied::new(&[]);
+        let answer = supplied.supplier.request("PUT /outage", "", r#"{"requests":2}"#);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert_eq!(supplied.place(policy, "none").await, applied(), "{policy}");
+        let refused = supplied.sandbox.records().into_iter().filter(
+            |record| matches!(&record.fact, Fact::Attempt(event) if matches!(&event.phase, Phase::Failed { code, .. } if code == "SupplierUnavailable")),
+        );
+        assert_eq!((refused.count(), supplied.audit()), (2, judged("right", 1, 1)), "{policy}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_order_under_the_same_key_is_not_retried() {
     if offline() {
         return;
     }
     let supplied = Supplied::new(&[]);
-    let mut stream = TcpStream::connect(("127.0.0.1", supplied.supplier.port())).unwrap();
     let body = r#"{"product":"123456","quantity":7,"reference":"A12"}"#;
-    write!(
-        stream,
-        "POST /orders HTTP/1.1\r\nHost: s\r\nContent-Type: application/json\r\nIdempotency-Key: \"supplier:A12\"\r\n\
-         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
+    let answer = supplied.supplier.request("POST /orders", "Idempotency-Key: \"supplier:A12\"\r\n", body);
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     let end = supplied.place(KeyPolicy::Header, "none").await;
     let RunEnd::Failed { message, .. } = &end else { panic!("{end:?}") };

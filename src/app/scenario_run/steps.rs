@@ -12,6 +12,7 @@ use crate::{
             attempt::{AttemptEnd, AttemptFacts},
             execution::Execution,
         },
+        supplier::SupplierReport,
     },
     domain::{Activity, OrderId, RunEnd, WorkflowId},
     scenario::{Placing, What, When},
@@ -43,6 +44,9 @@ impl ScenarioRun {
                 What::StartServer => requests.push(Request::Command(Command::StartServer)),
                 What::KillSupplier => requests.push(Request::Command(Command::KillSupplier)),
                 What::StartSupplier => requests.push(Request::Command(Command::StartSupplier)),
+                What::SupplierOutage { requests: refused } => {
+                    requests.push(Request::Command(Command::SupplierOutage(refused)));
+                }
             }
             self.done = self.done.saturating_add(1);
         }
@@ -65,6 +69,9 @@ impl ScenarioRun {
             When::Failed(order) => any(order, Activity::UpdateInventory, failed),
             When::NotSupplied(order) => any(order, Activity::SupplierOrder, failed),
             When::SupplierDown => facts.supplier.is_some_and(|report| report.counts().is_none()),
+            When::SupplierOutage => {
+                facts.supplier.and_then(SupplierReport::counts).is_some_and(|counts| counts.outage > 0)
+            }
             When::ServerDown => *facts.connections.server() == Server::Killed,
             // A server that was killed is reported before its link is known to be down.
             When::ServerUp => facts.connections.is_up() && *facts.connections.server() != Server::Killed,

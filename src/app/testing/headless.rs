@@ -301,6 +301,11 @@ impl World {
                 shipment
             }
             None if self.struck(open, Point::BeforeSend) => return None,
+            None if self.supplier.refuses() => {
+                let (code, message) = ("SupplierUnavailable".into(), "the supplier answers 503".into());
+                self.note(open, Phase::Failed { code, message, retryable: true, point: None });
+                return None;
+            }
             None => self.send(open, policy),
         };
         (!self.struck(open, Point::AfterSend)).then_some(Delivery::Shipped(shipment))

@@ -13,6 +13,7 @@ pub struct Supplier {
     answers: u64,
     requests: u64,
     replayed: u64,
+    outage: u32,
     shipments: Vec<Shipment>,
 }
 
@@ -24,6 +25,14 @@ struct Shipment {
 }
 
 impl Supplier {
+    /// Whether an outage refuses a request for a shipment.
+    pub fn refuses(&mut self) -> bool {
+        let refuses = self.outage > 0;
+        self.requests += u64::from(refuses);
+        self.outage = self.outage.saturating_sub(1);
+        refuses
+    }
+
     /// Ships the order, unless a shipment has its key. Returns the shipment, and whether it is an earlier one.
     pub fn send(
         &mut self,
@@ -57,12 +66,18 @@ impl Supplier {
             Command::KillSupplier => self.down = true,
             Command::StartSupplier => self.down = false,
             Command::AskSupplier(number) => self.answers = *number,
+            Command::SupplierOutage(requests) => self.outage = *requests,
             _ => return None,
         }
         let shipped = self.shipments.len() as u64;
         let units = i64::try_from(shipped).unwrap() * SUPPLIER_QUANTITY;
-        let counts =
-            SupplierCounts { requests: self.requests, shipped, replayed: self.replayed, units: units.unsigned_abs() };
+        let counts = SupplierCounts {
+            requests: self.requests,
+            shipped,
+            replayed: self.replayed,
+            units: units.unsigned_abs(),
+            outage: self.outage.into(),
+        };
         let state = if self.down {
             SupplierState::Down { cause: "connection refused".into() }
         } else {

@@ -66,7 +66,7 @@ fn a_supplier_is_counted_after_everything_else_has_ended() {
         assert!(world.go_on(), "the supplier is not asked");
     }
     // A report from before the question, on its way until now.
-    let counts = SupplierCounts { requests: 1, shipped: 1, replayed: 0, units: 1_000 };
+    let counts = SupplierCounts { requests: 1, shipped: 1, units: 1_000, ..SupplierCounts::default() };
     world.tell(Message::Supplier(SupplierReport { answers: 1, state: SupplierState::Up(counts) }));
     assert!(!world.app().scenario_run().unwrap().is_over());
     world.settle();

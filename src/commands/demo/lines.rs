@@ -79,13 +79,12 @@ impl Lines {
                 self.say("server   killed (SIGKILL)");
             }
             Message::Supplier(report) => {
-                let is_down = matches!(report.state, SupplierState::Down { .. });
                 let before = self.supplier.replace(report.state.clone());
-                let was_down = before.map(|state| matches!(state, SupplierState::Down { .. }));
-                let has_changed = was_down.is_some_and(|was_down| was_down != is_down);
                 // Its process starts before the first step.
-                if has_changed && app.scenario_run().is_some_and(ScenarioRun::has_begun) {
-                    self.say(if is_down { "supplier does not answer" } else { "supplier answers again" });
+                if app.scenario_run().is_some_and(ScenarioRun::has_begun)
+                    && let Some(text) = before.and_then(|before| supplier_change(&before, &report.state))
+                {
+                    self.say(&text);
                 }
             }
             Message::Link(Link::Up) if self.server_was_down => self.say("server   answers again"),
@@ -113,6 +112,18 @@ impl Lines {
             let order = order.filter(|_| self.several).map_or_else(String::new, |order| format!("{order:<6} "));
             self.say(&format!("{:>4}.{:03} s  {order}{text}", since / 1000, since % 1000));
         }
+    }
+}
+
+/// Returns the text for a change of the supplier; `None` if only its counters have changed.
+fn supplier_change(before: &SupplierState, now: &SupplierState) -> Option<String> {
+    match (before, now) {
+        (SupplierState::Up(_), SupplierState::Down { .. }) => Some("supplier does not answer".to_owned()),
+        (SupplierState::Down { .. }, SupplierState::Up(_)) => Some("supplier answers again".to_owned()),
+        (SupplierState::Up(before), SupplierState::Up(now)) if now.outage > before.outage => {
+            Some(format!("supplier has an outage: it refuses the next {} orders", now.outage))
+        }
+        _ => None,
     }
 }
 

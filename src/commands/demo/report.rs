@@ -150,7 +150,7 @@ impl Report {
             "complaint": self.complaint().or_else(|| self.used.then(|| USED.to_owned())),
         });
         if let (Some(counts), Some(fields)) = (&self.supplier, object.as_object_mut()) {
-            let SupplierCounts { requests, shipped, replayed, units } = counts;
+            let SupplierCounts { requests, shipped, replayed, units, .. } = counts;
             let supplier = json!({
                 "requests": requests,
                 "shipments": shipped,

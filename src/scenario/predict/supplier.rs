@@ -19,6 +19,8 @@ pub(super) struct Shipping {
     now: Duration,
     shipments: u32,
     credits: u32,
+    /// Number of further orders that an outage refuses.
+    outage: u32,
     /// The number of shipments depends on timing.
     is_open: bool,
     /// The time of the newest shipment of each order.
@@ -31,6 +33,11 @@ impl Shipping {
     /// Lets time pass.
     pub(super) fn wait(&mut self, time: Duration) {
         self.now = self.now.saturating_add(time);
+    }
+
+    /// Begins or ends an outage.
+    pub(super) const fn set_outage(&mut self, requests: u32) {
+        self.outage = requests;
     }
 
     /// Counts a supplier order that was credited for the first time.
@@ -104,10 +111,20 @@ impl Prediction {
                 if is_late {
                     return Err(Unknown::Timing);
                 }
+                if fault == Fault::Hang && self.shipping.outage > 0 {
+                    return Err(Unknown::Timing);
+                }
                 // The attempt that hangs sends late.
                 self.shipping.is_open |= fault == Fault::Hang && !is_recognised;
                 self.fails_before_commit(fault, run, strikes.activity)?;
                 return Ok(Err(fault));
+            }
+            if let Some(left) = self.shipping.outage.checked_sub(1) {
+                if is_late {
+                    return Err(Unknown::Timing);
+                }
+                self.shipping.outage = left;
+                return Ok(Err(Fault::Error));
             }
             self.shipping.is_open |= is_late && !is_recognised;
             self.shipping.send(run);

@@ -191,6 +191,24 @@ fn mistakes_in_a_later_step_are_reported_with_their_position() {
             "do = 'start-server'\nafter = 'supplier down'",
             "line 8, column 9: no act before this one kills the supplier",
         ),
+        second(
+            "do = 'supplier-outage'\nrequests = 2",
+            "line 7, column 1: the scenario has no supplier; add supplier = ",
+        ),
+        second("do = 'supplier-outage'", "line 6, column 1: the act needs the key requests"),
+        second(
+            "do = 'supplier-outage'\nrequests = 51",
+            "line 8, column 12: requests must be a whole number from 0 to 50",
+        ),
+        second("do = 'kill-worker'\nrequests = 1", "line 8, column 12: requests belongs to do = \"supplier-outage\""),
+        second(
+            "order = 'B'\nquantity = 1\nrequests = 1",
+            "line 9, column 1: requests belongs to do = \"supplier-outage\"",
+        ),
+        second(
+            "order = 'B'\nquantity = 1\nafter = 'supplier outage'",
+            "line 9, column 9: no act before this one begins an outage",
+        ),
         second("do = 'kill-supplier'", "line 7, column 1: the scenario has no supplier; add supplier = "),
         second(
             "do = 'kill-worker'\nafter = 'not supplied B'",

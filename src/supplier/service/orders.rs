@@ -195,6 +195,7 @@ impl Orders {
                 refused: state.refused,
                 key_lifetime_seconds: whole_seconds(self.shared.key_lifetime),
                 units: state.index.units(),
+                outage: state.outage,
                 shipments: Vec::new(),
                 more: after.saturating_add(limit) < shipped,
             };

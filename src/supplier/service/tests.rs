@@ -373,7 +373,8 @@ async fn an_outage_refuses_the_next_orders() {
     assert_eq!(server.keyed("\"k\"", ORDER).await.status, 201);
     let outage = server.ask("PUT", "/outage", &[JSON], r#"{"requests":2}"#).await;
     assert_eq!((outage.status, outage.body.as_str()), (200, r#"{"requests":2}"#));
-    for body in [ORDER, "{"] {
+    for (body, left) in [(ORDER, 2), ("{", 1)] {
+        assert_eq!(server.value("/shipments").await["outage"], left);
         let refused = server.keyed("\"k\"", body).await;
         assert_eq!(refused.header("retry-after"), Some("1"));
         problem(&refused, 503);
