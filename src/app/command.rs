@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    domain::{Activity, Guard, OrderId, ProductId, RetryWaits, Run, Supply},
+    domain::{Activity, Guard, Order, OrderId, ProductId, RetryWaits, Run, Supply},
     faults::{FaultPlan, Seed},
 };
 
@@ -30,6 +30,9 @@ pub enum Command {
     StartSupplier,
     /// Let the supplier refuse this number of orders. `Notice` answers if it does not.
     SupplierOutage(u32),
+    /// Send this order to the supplier as another client, under the key of our order with its id. `Notice` answers if the
+    /// supplier does not ship it.
+    OtherClientOrder(Order),
     /// Report the supplier's counters. A `Supplier` message answers this number or a later one.
     AskSupplier(u64),
     /// Ask the server about each of these open runs, at most once at a time. `Described` answers for each.

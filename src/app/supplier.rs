@@ -33,12 +33,16 @@ pub enum SupplierState {
 pub struct SupplierCounts {
     /// Orders that it has received since it was started.
     pub requests: u64,
-    /// Shipments of all time.
+    /// Shipments of all time for our orders.
     pub shipped: u64,
     /// Orders since its start that got a recorded answer.
     pub replayed: u64,
-    /// Units in all shipments.
+    /// Units in these shipments.
     pub units: u64,
+    /// Shipments of all time for orders of other clients.
+    // Older recordings have no such field.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub others: u64,
     /// Number of further orders that an outage refuses.
     // Older recordings have no such field.
     #[serde(default, skip_serializing_if = "is_zero")]

@@ -9,7 +9,7 @@ use super::{Failure, print, progress::reading_journal};
 use crate::{
     cli::AuditArgs,
     config::Settings,
-    domain::{IdempotencyKey, Units},
+    domain::{IdempotencyKey, SUPPLIER_QUANTITY, Units},
     store::{Follower, Location, Problem, StoreError, Verdict},
     supplier::{Pairing, SupplierClient, SupplierError, SupplierUrl, api::Shipment},
 };
@@ -137,12 +137,13 @@ fn as_json(url: &SupplierUrl, pairing: &Pairing) -> Value {
         "verdict": pairing.verdict().name(),
         "shipped": units(pairing.shipped),
         "credited": units(pairing.credited),
+        "others": units(pairing.others),
         "unpaired": unpaired,
     })
 }
 
 fn print_pairing(url: &SupplierUrl, pairing: &Pairing) {
-    let Pairing { shipped, credited, .. } = pairing;
+    let Pairing { shipped, credited, others, .. } = pairing;
     print::line(&format!(
         "supplier {url}: {}: {} shipments of {} units, {} credits of {} units",
         pairing.verdict().name(),
@@ -151,6 +152,13 @@ fn print_pairing(url: &SupplierUrl, pairing: &Pairing) {
         credited.count,
         credited.units
     ));
+    if !others.is_none() {
+        print::line(&format!(
+            "  not compared: {} of {} units for other clients; this program always orders {SUPPLIER_QUANTITY} units",
+            if others.count == 1 { "1 shipment".to_owned() } else { format!("{} shipments", others.count) },
+            others.units
+        ));
+    }
     let unpaired: Vec<_> = pairing.unpaired().collect();
     for unpaired in unpaired.iter().take(MAX_NAMED) {
         print::line(&format!("  {unpaired}"));

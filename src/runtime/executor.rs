@@ -136,6 +136,12 @@ impl Executor {
                     tokio::spawn(supplier_keeper::begin_outage(client, requests, asked, self.messages.clone()));
                 }
             }
+            Command::OtherClientOrder(order) => {
+                if let Some(SupplierSenders { client, asked, .. }) = &self.supplier {
+                    let (client, asked) = (client.clone(), asked.clone());
+                    tokio::spawn(supplier_keeper::send_for_other_client(client, order, asked, self.messages.clone()));
+                }
+            }
             Command::AskSupplier(number) => {
                 if let Some(supplier) = &self.supplier {
                     supplier.asked.send_replace(number);

@@ -15,7 +15,11 @@ use super::{
 use crate::{
     app::{Message, SupplierCounts, SupplierReport, SupplierState, Tone},
     clock::now,
-    supplier::SupplierClient,
+    domain::{IdempotencyKey, Order, Units},
+    supplier::{
+        SupplierClient, SupplierError,
+        api::{OrderRequest, Quantity},
+    },
 };
 
 /// Maximum time until a supplier listens, or has ended.
@@ -130,21 +134,80 @@ pub(super) async fn begin_outage(
     }
 }
 
+/// Sends an order of another client, which uses the key of our order. Then has the supplier asked for its counters. A notice
+/// says why the supplier does not ship.
+pub(super) async fn send_for_other_client(
+    client: SupplierClient,
+    order: Order,
+    asked: watch::Sender<u64>,
+    messages: mpsc::Sender<Message>,
+) {
+    let Order { id: reference, product, quantity } = order;
+    let key = IdempotencyKey::supplier(&reference);
+    let sent = match Quantity::new(quantity) {
+        Some(quantity) => client.send(&OrderRequest { product, quantity, reference }, Some(&key), ANSWER_TIMEOUT).await,
+        None => Err(SupplierError::Quantity { quantity }),
+    };
+    match sent {
+        Ok(_) => asked.send_modify(|_| {}),
+        Err(error) => {
+            let text = format!("the order of the other client was not shipped: {error}");
+            send(&messages, Message::Notice { text, tone: Tone::Bad }).await;
+        }
+    }
+}
+
+/// The supplier's shipments so far, which are read in pages.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Number of the last one that was read.
+    last: u64,
+    /// Shipments of other clients, and their units.
+    others: Units,
+}
+
+impl Tally {
+    /// Reads the shipments since the last time. Returns the counters.
+    async fn read(&mut self, client: &SupplierClient) -> Result<SupplierCounts, SupplierError> {
+        loop {
+            let page = client.shipments(self.last, ANSWER_TIMEOUT).await?;
+            if page.shipped < self.last {
+                // It is another supplier, or its file was reset.
+                *self = Self::default();
+                continue;
+            }
+            for shipment in page.shipments {
+                self.last = shipment.shipment.0;
+                if !shipment.order.quantity.is_of_this_program() {
+                    self.others.add(shipment.order.quantity.units());
+                }
+            }
+            if !page.more {
+                return Ok(SupplierCounts {
+                    requests: page.requests,
+                    shipped: page.shipped.saturating_sub(self.others.count),
+                    replayed: page.replayed,
+                    units: page.units.saturating_sub(self.others.units.unsigned_abs()),
+                    others: self.others.count,
+                    outage: page.outage,
+                });
+            }
+        }
+    }
+}
+
 /// Reports the supplier's counters when they change, and whenever `asked` does. Ends when the core has ended.
 pub(super) async fn poll(client: SupplierClient, mut asked: watch::Receiver<u64>, messages: mpsc::Sender<Message>) {
-    let mut last = None;
+    let (mut last, mut tally) = (None, Tally::default());
     while !messages.is_closed() {
         let answers = *asked.borrow_and_update();
-        // No shipment has a number after this one, so the answer has the counters only.
-        let state = match client.shipments(u64::MAX, ANSWER_TIMEOUT).await {
-            Ok(page) => SupplierState::Up(SupplierCounts {
-                requests: page.requests,
-                shipped: page.shipped,
-                replayed: page.replayed,
-                units: page.units,
-                outage: page.outage,
-            }),
-            Err(error) => SupplierState::Down { cause: error.to_string() },
+        let state = match tally.read(&client).await {
+            Ok(counts) => SupplierState::Up(counts),
+            Err(error) => {
+                // It may come back with another file.
+                tally = Tally::default();
+                SupplierState::Down { cause: error.to_string() }
+            }
         };
         let report = SupplierReport { answers, state };
         if last.as_ref() != Some(&report) {

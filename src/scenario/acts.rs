@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use super::{
-    Act, OrderOutcome, Placing, What, When,
+    Act, ExpectedEnd, Placing, What, When,
     fields::{Places, attempts, faults, guard},
     predict::Field,
 };
 use crate::{
-    domain::{InvalidId, OrderId, ProductId},
+    domain::{InvalidId, MAX_QUANTITY, Order, OrderId, ProductId, SUPPLIER_QUANTITY},
     source_text::SourceError,
     toml_table::{Quoted, Table},
 };
@@ -17,7 +17,8 @@ use crate::{
 const COPIES: std::ops::RangeInclusive<i64> = 1..=super::MAX_COPIES as i64;
 /// Number of orders that the supplier refuses in an outage.
 const OUTAGE: std::ops::RangeInclusive<i64> = 0..=super::MAX_OUTAGE_REQUESTS as i64;
-const REQUESTS: &str = "requests";
+/// The keys that only some acts with `do` have.
+const OF_DEEDS: [&str; 2] = ["requests", "reference"];
 const DEFAULT_PRODUCT: &str = "123456";
 
 /// Makes an event of an order.
@@ -46,27 +47,31 @@ impl Acts {
     pub(super) fn read(&mut self, table: Table<'_>, places: &mut Places) -> Result<(), SourceError> {
         const ORDER: [&str; 10] =
             ["after", "order", "product", "quantity", "copies", "workflow", "guard", "faults", "outcome", "attempts"];
-        table.allow(&[&ORDER[..], &["do", REQUESTS]].concat())?;
+        table.allow(&[&ORDER[..], &["do"], &OF_DEEDS].concat())?;
         let when = self.when(table)?;
-        let (order, deed) = (table.text("order")?, deed(table)?);
+        let (order, deed) = (table.text("order")?, table.word("do", &Deed::named())?);
         let what = match (order, deed) {
             (Some(order), None) => {
-                if let Some(at) = table.key(REQUESTS) {
-                    return Err(table.source.wrong(at, "requests belongs to do = \"supplier-outage\"; remove it"));
+                if let Some((key, at)) = OF_DEEDS.iter().find_map(|key| Some((key, table.key(key)?))) {
+                    let problem = format!("{key} belongs to an act with do, and this act has an order; remove it");
+                    return Err(table.source.wrong(at, problem));
                 }
                 What::Order(self.placing(table, &order, places)?)
             }
             (None, Some(deed)) => {
-                let stray = ORDER.iter().filter(|key| **key != "after").find_map(|key| Some((key, table.key(key)?)));
-                if let Some((key, at)) = stray {
-                    let problem = format!("{key} belongs to an order, and this act has do and no order; remove it");
+                let own = deed.value.keys();
+                let others = ORDER.iter().chain(&OF_DEEDS).filter(|key| **key != "after" && !own.contains(key));
+                if let Some((key, at)) = others.into_iter().find_map(|key| Some((key, table.key(key)?))) {
+                    let owner = if OF_DEEDS.contains(key) { "another act with do" } else { "an order" };
+                    let problem = format!("{key} belongs to {owner}, and this act has do and no order; remove it");
                     return Err(table.source.wrong(at, problem));
                 }
-                if deed.is_about_the_supplier() && !self.has_supplier {
+                let what = what(table, deed.value)?;
+                if what.is_about_the_supplier() && !self.has_supplier {
                     let at = table.key("do").unwrap_or(table.at);
                     return Err(table.source.wrong(at, "the scenario has no supplier; add supplier = \"header\""));
                 }
-                deed
+                what
             }
             (Some(_), Some(_)) => {
                 let at = table.key("do").unwrap_or(table.at);
@@ -99,6 +104,12 @@ impl Acts {
                 return Ok(When::SupplierOutage);
             }
             "supplier outage" => return Err(wrong("no act before this one begins an outage".to_owned())),
+            "other client shipped" if self.done.iter().any(|act| matches!(act.what, What::OtherClientOrder(_))) => {
+                return Ok(When::OtherClientShipped);
+            }
+            "other client shipped" => {
+                return Err(wrong("no act before this one sends an order of another client".to_owned()));
+            }
             _ => {}
         }
         let known = EVENTS.iter().find_map(|(name, event)| Some((*event, after.text.strip_prefix(name)?)));
@@ -106,7 +117,7 @@ impl Acts {
             let shown = crate::error_text::quoted(after.text);
             return Err(wrong(format!(
                 "after is {shown}; it must be ended, committed ORDER, failed ORDER, not supplied ORDER, server down, \
-                 server up, supplier down or supplier outage"
+                 server up, supplier down, supplier outage or other client shipped"
             )));
         };
         let order = OrderId::new(order).map_err(|problem| wrong(format!("after names no order: {problem}")))?;
@@ -122,8 +133,7 @@ impl Acts {
         let act = self.done.len();
         let quantity = table.required("quantity", table.number("quantity", i64::MIN..=i64::MAX)?)?;
         let copies = table.number("copies", COPIES)?.map_or(1, |copies| copies.value);
-        let outcomes = OrderOutcome::ALL.map(|outcome| (outcome.name(), outcome));
-        let outcome = table.word("outcome", &outcomes)?;
+        let outcome = table.word("outcome", &ExpectedEnd::named())?;
         let faults_at = table.text("faults")?.map(|plan| plan.span.start).or(self.faults).unwrap_or(table.at);
         places.insert(Field::Faults(act), faults_at);
         places.extend(outcome.iter().map(|outcome| (Field::Outcome(act), outcome.at)));
@@ -153,28 +163,72 @@ fn product(table: Table<'_>) -> Result<ProductId, SourceError> {
         .map_err(|problem| table.source.wrong(at, problem.to_string()))
 }
 
-fn deed(table: Table<'_>) -> Result<Option<What>, SourceError> {
-    let requests = table.number(REQUESTS, OUTAGE)?;
-    let outage = What::SupplierOutage {
-        requests: requests.as_ref().and_then(|requests| u32::try_from(requests.value).ok()).unwrap_or_default(),
-    };
-    let words = [
-        ("kill-worker", &What::KillWorker),
-        ("start-worker", &What::StartWorker),
-        ("kill-server", &What::KillServer),
-        ("start-server", &What::StartServer),
-        ("kill-supplier", &What::KillSupplier),
-        ("start-supplier", &What::StartSupplier),
-        ("supplier-outage", &outage),
-    ];
-    let Some(deed) = table.word("do", &words)? else { return Ok(None) };
-    match (matches!(deed.value, What::SupplierOutage { .. }), requests) {
-        (true, None) => table.required(REQUESTS, None),
-        (false, Some(requests)) => {
-            Err(table.source.wrong(requests.at, "requests belongs to do = \"supplier-outage\"; remove it"))
-        }
-        (true, Some(_)) | (false, None) => Ok(Some(deed.value.clone())),
+/// An act that is not an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    KillWorker,
+    StartWorker,
+    KillServer,
+    StartServer,
+    KillSupplier,
+    StartSupplier,
+    SupplierOutage,
+    OtherClientOrder,
+}
+
+impl Deed {
+    /// All of them, each with its name.
+    const fn named() -> [(&'static str, Self); 8] {
+        [
+            ("kill-worker", Self::KillWorker),
+            ("start-worker", Self::StartWorker),
+            ("kill-server", Self::KillServer),
+            ("start-server", Self::StartServer),
+            ("kill-supplier", Self::KillSupplier),
+            ("start-supplier", Self::StartSupplier),
+            ("supplier-outage", Self::SupplierOutage),
+            ("other-client-order", Self::OtherClientOrder),
+        ]
     }
+
+    /// Its keys beside `do` and `after`.
+    const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::SupplierOutage => &["requests"],
+            Self::OtherClientOrder => &["reference", "product", "quantity"],
+            _ => &[],
+        }
+    }
+}
+
+/// Reads the keys of an act that is not an order.
+fn what(table: Table<'_>, deed: Deed) -> Result<What, SourceError> {
+    Ok(match deed {
+        Deed::KillWorker => What::KillWorker,
+        Deed::StartWorker => What::StartWorker,
+        Deed::KillServer => What::KillServer,
+        Deed::StartServer => What::StartServer,
+        Deed::KillSupplier => What::KillSupplier,
+        Deed::StartSupplier => What::StartSupplier,
+        Deed::SupplierOutage => {
+            let requests = table.required("requests", table.number("requests", OUTAGE)?)?;
+            What::SupplierOutage { requests: u32::try_from(requests.value).unwrap_or_default() }
+        }
+        Deed::OtherClientOrder => {
+            let reference = table.required("reference", table.text("reference")?)?;
+            let id = |problem: InvalidId| table.source.wrong(reference.span.start, problem.to_string());
+            let units = table.required("quantity", table.number("quantity", 1..=MAX_QUANTITY)?)?;
+            if units.value == SUPPLIER_QUANTITY {
+                let problem = format!(
+                    "an order of {SUPPLIER_QUANTITY} units is the same order as ours, so the supplier would ship nothing \
+                     for us; use another quantity"
+                );
+                return Err(table.source.wrong(units.at, problem));
+            }
+            let reference = OrderId::new(reference.text).map_err(id)?;
+            What::OtherClientOrder(Order { id: reference, product: product(table)?, quantity: units.value })
+        }
+    })
 }
 
 /// Whether an act makes the supplier refuse orders.

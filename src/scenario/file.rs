@@ -19,14 +19,15 @@
 //!
 //! [[acts]]                 # at least one; each has an order or do
 //! after = "ended"          # default: at once; or committed ORDER, failed ORDER, not supplied ORDER,
-//!                          # server down, server up, supplier down, supplier outage
+//!                          # server down, server up, supplier down, supplier outage,
+//!                          # other client shipped
 //! order = "A12"
 //! product = "123456"       # the default
 //! quantity = 999           # any whole number, valid or not
 //! copies = 1               # the default, to 500; they are named ORDER-1, ORDER-2 and so on
 //! workflow = "own"         # the default, order-ORDER; or new
 //! guard = "off"            # instead of the scenario's, as faults
-//! outcome = "applied"      # or replayed, skipped, rejected, conflict, joined
+//! outcome = "applied"      # or replayed, skipped, rejected, conflict, joined, failed
 //! attempts = { update = 2, supplier = 1 } # of each copy
 //!
 //! [[acts]]
@@ -36,10 +37,15 @@
 //! do = "supplier-outage"   # the supplier answers orders with 503
 //! requests = 2             # to 50: how many; 0 ends the outage
 //!
+//! [[acts]]
+//! do = "other-client-order" # another program orders from the supplier, under the key of our order
+//! reference = "A12"        # our order
+//! quantity = 7             # any but 1000, which would be the same order as ours
+//!
 //! [expect]
 //! stock = 1001
 //! verdict = "right"        # or wrong; with a supplier, of shipments and credits as well
-//! shipments = 1            # at the supplier, each of 1000 units
+//! shipments = 1            # at the supplier for our orders, each of 1000 units
 //! attempts = { update = 2, supplier = 1 } # of all orders together
 //! deaths = 0               # workers that die by a fault
 //! late = 0                 # attempts that continue after their timeout

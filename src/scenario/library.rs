@@ -39,6 +39,7 @@ built_in!(
     "supplier-key-expired",
     "supplier-down",
     "supplier-outage",
+    "supplier-conflict",
 );
 
 /// Minimum similarity, from 0 to 1, of a name that is suggested.

@@ -104,6 +104,8 @@ pub enum When {
     SupplierDown,
     /// The supplier refuses the next orders.
     SupplierOutage,
+    /// The supplier has shipped an order of another client.
+    OtherClientShipped,
 }
 
 /// The action of an act.
@@ -129,6 +131,40 @@ pub enum What {
         /// Number of orders, at most [`MAX_OUTAGE_REQUESTS`]. 0 ends an outage.
         requests: u32,
     },
+    /// Send this order to the supplier as another program. It has the id, and so the key, of one of our orders, and another
+    /// quantity than our supplier orders.
+    OtherClientOrder(Order),
+}
+
+/// The expected end of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExpectedEnd {
+    /// Its workflow fails, although its own content is valid.
+    Failed,
+    /// It has this outcome.
+    #[serde(untagged)]
+    Outcome(OrderOutcome),
+}
+
+impl ExpectedEnd {
+    /// The name in scenario files.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Outcome(outcome) => outcome.name(),
+        }
+    }
+
+    /// All of them, each with its name.
+    fn named() -> [(&'static str, Self); OrderOutcome::ALL.len() + 1] {
+        let mut named = [(Self::Failed.name(), Self::Failed); OrderOutcome::ALL.len() + 1];
+        for (slot, outcome) in named.iter_mut().zip(OrderOutcome::ALL) {
+            *slot = (outcome.name(), Self::Outcome(outcome));
+        }
+        named
+    }
 }
 
 impl What {
@@ -141,7 +177,10 @@ impl What {
     /// Whether the scenario needs a supplier for it.
     #[must_use]
     pub const fn is_about_the_supplier(&self) -> bool {
-        matches!(self, Self::KillSupplier | Self::StartSupplier | Self::SupplierOutage { .. })
+        matches!(
+            self,
+            Self::KillSupplier | Self::StartSupplier | Self::SupplierOutage { .. } | Self::OtherClientOrder(_)
+        )
     }
 }
 
@@ -162,8 +201,8 @@ pub struct Placing {
     pub guard: Option<Guard>,
     /// The fault plan, if it differs from the scenario's.
     pub faults: Option<FaultPlan>,
-    /// The expected outcome; `None` if it is not checked.
-    pub outcome: Option<OrderOutcome>,
+    /// The expected end; `None` if it is not checked.
+    pub outcome: Option<ExpectedEnd>,
     /// Expected number of attempts of each copy, in the order of [`Activity::ALL`]; `None` if it is not checked.
     pub attempts: [Option<u32>; Activity::ALL.len()],
 }
@@ -201,7 +240,7 @@ pub struct Expectation {
     pub stock: Option<Stock>,
     /// The verdict of the audit; with a supplier, of shipments and credits as well.
     pub verdict: Verdict,
-    /// Number of shipments that the supplier made; `None` if it is not checked.
+    /// Number of shipments that the supplier made for our orders; `None` if it is not checked.
     // Recordings of versions without suppliers have no such field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shipments: Option<u32>,

@@ -7,11 +7,11 @@ mod supplier;
 
 use std::{collections::HashSet, fmt::Display, time::Duration};
 
-use super::{OrderOutcome, Placing, Scenario, What, When};
+use super::{ExpectedEnd, Placing, Scenario, What, When};
 use crate::{
     domain::{
-        Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, InventoryModel, OrderId, Origin, REORDER_BELOW,
-        Refusal,
+        Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, InventoryModel, OrderId, OrderOutcome, Origin,
+        REORDER_BELOW, Refusal,
     },
     faults::{Action, Draw, FaultPlan, Point, Seed},
     store::{Document, STARTING_DOCUMENT, Verdict},
@@ -101,6 +101,10 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Contradiction> {
                 prediction.shipping.set_outage(*requests);
                 continue;
             }
+            What::OtherClientOrder(order) if index == 0 || act.when == When::Ended => {
+                prediction.shipping.takes_key(order.id.clone());
+                continue;
+            }
             _ => return Ok(()),
         };
         let (outcome, attempts) = match prediction.play(scenario, index, placing) {
@@ -110,7 +114,7 @@ pub(super) fn check(scenario: &Scenario) -> Result<(), Contradiction> {
         };
         let order = &placing.order;
         let what = format!("the outcome of order {order}");
-        compare(Field::Outcome(index), &what, placing.outcome.map(OrderOutcome::name), outcome.name())?;
+        compare(Field::Outcome(index), &what, placing.outcome.map(ExpectedEnd::name), outcome.name())?;
         for (activity, expected, found) in each(placing.attempts, attempts) {
             let what = format!("the number of {} attempts of order {order}", activity.short_name());
             compare(Field::Attempts(Some(index), activity), &what, expected, found)?;
@@ -206,7 +210,23 @@ enum Unknown {
 }
 
 /// How an attempt ends, if it does not fail.
-type Ended = Result<OrderOutcome, Refusal>;
+type Ended = Result<OrderOutcome, Stop>;
+
+/// Why an order fails for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Stop {
+    Refused(Refusal),
+    /// The supplier knows its key with another order.
+    KeyTaken,
+}
+
+/// Why an attempt ends before its commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Undelivered {
+    Failed(Fault),
+    /// See [`Stop::KeyTaken`].
+    KeyTaken,
+}
 
 /// One run of an order.
 #[derive(Debug, Clone, Copy)]
@@ -267,36 +287,45 @@ impl Prediction {
         scenario: &Scenario,
         act: usize,
         placing: &Placing,
-    ) -> Result<(OrderOutcome, PerActivity<u32>), Unknown> {
+    ) -> Result<(ExpectedEnd, PerActivity<u32>), Unknown> {
         let when = scenario.acts.get(act).map_or(&When::AtOnce, |act| &act.when);
         if *when == When::AtOnce && !placing.new_workflow && self.running.as_ref() == Some(&placing.order) {
-            return Ok((OrderOutcome::Joined, [0; 2]));
+            return Ok((ExpectedEnd::Outcome(OrderOutcome::Joined), [0; 2]));
         }
-        // An outage is predicted only if every order before it has ended.
-        let follows_outage = *when == When::SupplierOutage
-            && scenario.acts[..act].last().is_some_and(|before| matches!(before.what, What::SupplierOutage { .. }));
-        if placing.copies > 1 || (act > 0 && *when != When::Ended && !follows_outage) {
+        // An act at the supplier is predicted only if every order before it has ended. The next order has to wait for it.
+        let before = act.checked_sub(1).and_then(|before| scenario.acts.get(before)).map(|before| &before.what);
+        let is_alone = match before {
+            None => true,
+            Some(What::SupplierOutage { .. }) => *when == When::SupplierOutage,
+            Some(What::OtherClientOrder(_)) => *when == When::OtherClientShipped,
+            Some(_) => *when == When::Ended,
+        };
+        if placing.copies > 1 || !is_alone || !self.shipping.is_settled() {
             return Err(Unknown::Timing);
         }
+        self.shipping.settle();
         let run = Run { scenario, placing, guard: placing.guard.unwrap_or(scenario.guard), act };
-        let (mut outcome, mut taken, mut delay) = (OrderOutcome::Applied, [0; 2], Duration::ZERO);
+        let (mut outcome, mut taken, mut delay) = (ExpectedEnd::Outcome(OrderOutcome::Applied), [0; 2], Duration::ZERO);
         for activity in Activity::ALL {
             let ended = self.play_activity(run, activity, &mut taken[activity as usize], &mut delay)?;
             match ended {
-                Ok(found) if activity == Activity::UpdateInventory => outcome = found,
+                Ok(found) if activity == Activity::UpdateInventory => outcome = ExpectedEnd::Outcome(found),
                 Ok(_) => {}
-                Err(refusal) => {
-                    let is_conflict = matches!(refusal, Refusal::Conflict { .. });
-                    outcome = if is_conflict { OrderOutcome::Conflict } else { OrderOutcome::Rejected };
+                Err(stop) => {
+                    outcome = match stop {
+                        Stop::Refused(Refusal::Conflict { .. }) => ExpectedEnd::Outcome(OrderOutcome::Conflict),
+                        Stop::Refused(_) => ExpectedEnd::Outcome(OrderOutcome::Rejected),
+                        Stop::KeyTaken => ExpectedEnd::Failed,
+                    };
                     break;
                 }
             }
         }
-        let is_refused = matches!(outcome, OrderOutcome::Conflict | OrderOutcome::Rejected);
+        let is_refused = matches!(outcome, ExpectedEnd::Outcome(OrderOutcome::Conflict | OrderOutcome::Rejected));
         let order = |is: bool| is.then(|| placing.order.clone());
         self.committed.extend(order(!is_refused));
         self.failed.extend(order(is_refused || taken[0] > 1));
-        self.not_supplied.extend(order(taken[1] > 1));
+        self.not_supplied.extend(order(taken[1] > 1 || outcome == ExpectedEnd::Failed));
         self.late_is_open |= delay >= scenario.retry.start_to_close;
         self.running = order(!delay.is_zero() || taken.iter().sum::<u32>() > 2);
         self.attempts = Activity::ALL.map(|activity| self.attempts[activity as usize] + taken[activity as usize]);
@@ -335,7 +364,8 @@ impl Prediction {
         let Run { placing, guard, act, .. } = run;
         let delivery = match self.deliver(run, strikes)? {
             Ok(delivery) => delivery,
-            Err(fault) => return Ok(Err(fault)),
+            Err(Undelivered::Failed(fault)) => return Ok(Err(fault)),
+            Err(Undelivered::KeyTaken) => return Ok(Ok(Err(Stop::KeyTaken))),
         };
         if let Some(fault) = strikes.at(Point::BeforeCommit) {
             self.fails_before_commit(fault, run, strikes.activity)?;
@@ -365,7 +395,7 @@ impl Prediction {
     /// Commits an effect in the run of act `act`.
     fn commit(&mut self, effect: &Effect, guard: Guard, act: usize) -> Ended {
         let run = act.to_string();
-        match self.inventory.decide(effect, guard, &run)? {
+        match self.inventory.decide(effect, guard, &run).map_err(Stop::Refused)? {
             Decision::Replay { same_run: false, .. } => Ok(OrderOutcome::Replayed),
             Decision::Replay { same_run: true, .. } => Ok(OrderOutcome::Applied),
             // The units were shipped before, so nothing has to be shipped here.
@@ -598,6 +628,51 @@ mod tests {
         let ended = ended.replacen("A12", "B", 1);
         let expect = "stock = 1000\nverdict = 'right'\nshipments = 1\nattempts = { update = 2, supplier = 4 }";
         assert_eq!(problem(head, &ended, expect), "");
+    }
+
+    #[test]
+    fn a_key_of_another_client_fails_an_order_that_sends_it() {
+        let other = "[[acts]]\ndo = 'other-client-order'\nreference = 'A12'\nquantity = 7\n";
+        let acts =
+            |rest: &str| other.to_owned() + &order(&format!("after = 'other client shipped'\nquantity = 999\n{rest}"));
+        let expect = |stock: i64, shipments: u32, attempts: u32| {
+            format!(
+                "stock = {stock}\nverdict = 'right'\nshipments = {shipments}\nattempts = {{ supplier = {attempts} }}"
+            )
+        };
+        for (policy, outcome, found) in
+            [("header", "failed", (1, 0, 1)), ("lookup", "applied", (1001, 1, 1)), ("none", "applied", (1001, 1, 1))]
+        {
+            let (head, (stock, shipments, attempts)) = (format!("supplier = '{policy}'"), found);
+            let problem =
+                |outcome: &str, expect: &str| problem(&head, &acts(&format!("outcome = '{outcome}'")), expect);
+            assert_eq!(problem(outcome, &expect(stock, shipments, attempts)), "", "{head}");
+            for expect in [
+                expect(stock + 1, shipments, attempts),
+                expect(stock, shipments + 1, attempts),
+                expect(stock, shipments, attempts + 1),
+                expect(stock, shipments, attempts).replace("right", "wrong"),
+            ] {
+                assert_ne!(problem(outcome, &expect), "", "{head}, {expect}");
+            }
+            let other = if outcome == "failed" { "applied" } else { "failed" };
+            let text = format!("the outcome of order A12 cannot be {other}: by the rules it is {outcome}");
+            assert_eq!(problem(other, &expect(stock, shipments, attempts)), text);
+        }
+        // Not predicted: the order may come first, an outage may refuse the other order, and the key may expire.
+        let outage = "[[acts]]\ndo = 'supplier-outage'\nrequests = 1\n";
+        for (head, acts) in [
+            ("", acts("").replace("after = 'other client shipped'\n", "")),
+            ("", outage.to_owned() + &acts("").replacen("do =", "after = 'ended'\ndo =", 1)),
+            ("supplier_key_seconds = 1", acts("")),
+        ] {
+            for expect in [expect(1, 0, 1), expect(1001, 1, 1)] {
+                assert_eq!(problem(&format!("supplier = 'header'\n{head}"), &acts, &expect), "", "{head}\n{acts}");
+            }
+        }
+        let other = other.replace("A12", "B");
+        let acts = other + &order("after = 'other client shipped'\nquantity = 999");
+        assert_eq!(problem("supplier = 'header'", &acts, &expect(1001, 1, 1)), "", "it has another key");
     }
 
     #[test]

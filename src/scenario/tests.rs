@@ -87,6 +87,18 @@ after = "supplier outage"
 order = "F"
 quantity = 8
 
+[[acts]]
+do = "other-client-order"
+reference = "G"
+product = "999999"
+quantity = 7
+
+[[acts]]
+after = "other client shipped"
+order = "G"
+quantity = 9
+outcome = "failed"
+
 [expect]
 stock = 981
 verdict = "right"
@@ -126,7 +138,7 @@ fn everything() -> Scenario {
         new_workflow: true,
         guard: Some(Guard::Ledger),
         faults: Some(FaultPlan::none()),
-        outcome: Some(OrderOutcome::Rejected),
+        outcome: Some(ExpectedEnd::Outcome(OrderOutcome::Rejected)),
         attempts: [Some(1), Some(0)],
         ..placing("A", 3)
     };
@@ -159,6 +171,14 @@ fn everything() -> Scenario {
             act(When::NotSupplied(id("E")), What::StartSupplier),
             act(When::AtOnce, What::SupplierOutage { requests: 2 }),
             order(When::SupplierOutage, "F", 8),
+            act(
+                When::AtOnce,
+                What::OtherClientOrder(Order { id: id("G"), product: "999999".parse().unwrap(), quantity: 7 }),
+            ),
+            act(
+                When::OtherClientShipped,
+                What::Order(Placing { outcome: Some(ExpectedEnd::Failed), ..placing("G", 9) }),
+            ),
         ],
         expect: Expectation {
             stock: Some(981),

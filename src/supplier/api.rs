@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::key::RequestKey;
-use crate::domain::{MAX_QUANTITY, OrderId, ProductId, UnixMillis};
+use crate::domain::{MAX_QUANTITY, OrderId, ProductId, SUPPLIER_QUANTITY, UnixMillis};
 
 /// Path of orders: `POST` ships one; `GET` with the query `reference=A12` returns [`ReferencedShipments`].
 pub const ORDERS: &str = "/orders";
@@ -61,6 +61,13 @@ impl Quantity {
     #[must_use]
     pub const fn units(self) -> i64 {
         self.0
+    }
+
+    /// Whether this program can have ordered it. All its orders have the same quantity, so any other one belongs to another
+    /// client of the supplier.
+    #[must_use]
+    pub const fn is_of_this_program(self) -> bool {
+        self.0 == SUPPLIER_QUANTITY
     }
 }
 

@@ -27,7 +27,7 @@ use super::{
     key::{IDEMPOTENCY_KEY, RequestKey},
     url::SupplierUrl,
 };
-use crate::domain::{IdempotencyKey, OrderId, ShipmentId, sanitize};
+use crate::domain::{IdempotencyKey, OrderId, SUPPLIER_QUANTITY, ShipmentId, sanitize};
 
 /// Maximum time for a connection to be established.
 const CONNECT_LIMIT: Duration = Duration::from_secs(2);
@@ -226,7 +226,8 @@ impl SupplierClient {
         Ok(Sent { shipment: shipment.unwrap_or_else(|| String::from(order.reference.clone()).into()), replayed })
     }
 
-    /// Returns the shipments of an order. Waits at most `limit`.
+    /// Returns the shipments of an order. Shipments of another quantity than ours belong to other clients. Waits at most
+    /// `limit`.
     ///
     /// # Errors
     /// [`SupplierError`] if there is no readable answer. Asking ships nothing.
@@ -236,7 +237,10 @@ impl SupplierClient {
         let found: Value = self.ask(&format!("{ORDERS}?{query}"), limit).await?;
         let found = found.get("shipments").and_then(Value::as_array);
         let found = found.ok_or_else(|| self.unreadable("it has no list of shipments"))?;
-        Ok(found.iter().filter_map(named_id).collect())
+        let is_ours = |shipment: &&Value| {
+            shipment.get("quantity").and_then(Value::as_i64).is_none_or(|units| units == SUPPLIER_QUANTITY)
+        };
+        Ok(found.iter().filter(is_ours).filter_map(named_id).collect())
     }
 
     /// Returns the counters of this program's own service, and a page of the shipments after number `after`. Waits at most

@@ -32,8 +32,10 @@ struct Entry {
 /// Shipments and credits, matched by the id of the shipment.
 #[derive(Debug, Clone, Default)]
 pub struct Pairing {
-    /// All shipments.
+    /// All shipments for orders of this program.
     pub shipped: Units,
+    /// All shipments for orders of other clients, which are not compared.
+    pub others: Units,
     /// All credits of shipments.
     pub credited: Units,
     entries: BTreeMap<ShipmentId, Entry>,
@@ -52,6 +54,9 @@ impl Pairing {
 
     /// Adds a shipment of the supplier's list.
     pub fn add_shipment(&mut self, shipment: &Shipment) {
+        if !shipment.order.quantity.is_of_this_program() {
+            return self.others.add(shipment.order.quantity.units());
+        }
         self.shipped.add(shipment.order.quantity.units());
         self.entry(shipment.shipment.to_string().into(), &shipment.order.reference).is_shipped = true;
     }
@@ -128,6 +133,19 @@ mod tests {
             },
         };
         Record { seq: 1, at: UnixMillis(1), fact: Fact::Supplier(commit) }
+    }
+
+    #[test]
+    fn shipments_of_other_clients_are_counted_and_not_compared() {
+        let mut pairing = Pairing::default();
+        let mut other = shipment(1, "A");
+        other.order.quantity = Quantity::new(7).unwrap();
+        pairing.add_shipment(&other);
+        assert_eq!((pairing.verdict(), pairing.shipped.count), (Verdict::Right, 0));
+        assert_eq!((pairing.others.count, pairing.others.units), (1, 7));
+        // A credit of it would be wrong.
+        pairing.add_record(&credit("A", Some("S-1")));
+        assert_eq!(pairing.verdict(), Verdict::Wrong);
     }
 
     fn shipment(number: u64, order: &str) -> Shipment {

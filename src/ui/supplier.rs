@@ -33,7 +33,10 @@ fn lines(app: &App) -> Vec<Line<'_>> {
             }
             let mut spans = pane::pair("orders received ", counts.requests.to_string(), theme::BOLD).to_vec();
             spans.extend(pane::pair("  shipments ", counts.shipped.to_string(), theme::BOLD));
-            spans.extend(pane::pair("  answers repeated ", counts.replayed.to_string(), theme::BOLD));
+            spans.extend(match counts.others {
+                0 => pane::pair("  answers repeated ", counts.replayed.to_string(), theme::BOLD),
+                others => pane::pair("  for other clients ", others.to_string(), theme::BOLD),
+            });
             lines.push(Line::from(spans));
             lines
         }
@@ -74,7 +77,8 @@ fn verdict(app: &App, counts: &SupplierCounts) -> Line<'static> {
     let (badge, text) = match app.pair_verdict() {
         None => (Span::styled(" NO VERDICT YET ", theme::FAINT), String::new()),
         Some(PairVerdict::Right) if counts.shipped == 0 => {
-            (Span::styled(" RIGHT ", theme::badge(theme::GOOD)), "nothing shipped yet".to_owned())
+            let text = if counts.others == 0 { "nothing shipped yet" } else { "nothing was shipped for us" };
+            (Span::styled(" RIGHT ", theme::badge(theme::GOOD)), text.to_owned())
         }
         Some(PairVerdict::Right) => {
             (Span::styled(" RIGHT ", theme::badge(theme::GOOD)), "every shipment is credited".to_owned())

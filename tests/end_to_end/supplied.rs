@@ -259,11 +259,28 @@ async fn another_order_under_the_same_key_is_not_retried() {
     let end = supplied.place(KeyPolicy::Header, "none").await;
     let RunEnd::Failed { message, .. } = &end else { panic!("{end:?}") };
     assert!(message.contains("knows this key with another order"), "{message}");
+    assert_eq!(supplied.audit(), judged("right", 0, 0), "the shipment is another client's");
+    let audit = audit(&supplied.sandbox, &supplied.supplier.url);
+    assert_eq!(audit["supplier"]["others"], serde_json::json!({ "count": 1, "units": 7 }));
     let attempts =
         supplied.sandbox.records().into_iter().filter(
             |record| matches!(&record.fact, Fact::Attempt(event) if matches!(event.phase, Phase::Failed { .. })),
         );
     assert_eq!(attempts.count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shipment_of_another_client_is_not_taken_for_ours() {
+    if offline() {
+        return;
+    }
+    let supplied = Supplied::new(&[]);
+    let body = r#"{"product":"123456","quantity":7,"reference":"A12"}"#;
+    let answer = supplied.supplier.request("POST /orders", "", body);
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    assert_eq!(supplied.place(KeyPolicy::Lookup, "supplier.after-send=1*error").await, applied());
+    assert_eq!(supplied.audit(), judged("right", 1, 1));
+    supplied.sandbox.assert_right(1001);
 }
 
 /// Listens as a supplier that answers each connection with `answer`, once the request's header has arrived.

@@ -67,10 +67,11 @@ variants! {
     see_kind, EntryKind { Begin, Message, End }
     see_start_mode, StartMode { Dashboard, Scenario, Walkthrough, Notes, Watch }
     see_when, scenario::When {
-        AtOnce, Ended, Committed, Failed, ServerDown, ServerUp, NotSupplied, SupplierDown, SupplierOutage
+        AtOnce, Ended, Committed, Failed, ServerDown, ServerUp, NotSupplied, SupplierDown, SupplierOutage,
+        OtherClientShipped
     }
     see_act, scenario::What {
-        Order, KillWorker, StartWorker, KillServer, StartServer, KillSupplier, StartSupplier, SupplierOutage
+        Order, KillWorker, StartWorker, KillServer, StartServer, KillSupplier, StartSupplier, SupplierOutage, OtherClientOrder
     }
     see_message, Message {
         Tick, Intent, Resized, Limits, JournalCovered, Journal, JournalUnreadable, ReadingJournal, Document,

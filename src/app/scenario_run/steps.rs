@@ -15,7 +15,7 @@ use crate::{
         supplier::SupplierReport,
     },
     domain::{Activity, OrderId, RunEnd, WorkflowId},
-    scenario::{Placing, What, When},
+    scenario::{ExpectedEnd, Placing, What, When},
 };
 
 use super::{OrderRequest, Request, RunState, ScenarioRun, SentOrder, setup::sleeps, supplier::SupplierQuestion};
@@ -47,6 +47,9 @@ impl ScenarioRun {
                 What::SupplierOutage { requests: refused } => {
                     requests.push(Request::Command(Command::SupplierOutage(refused)));
                 }
+                What::OtherClientOrder(order) => {
+                    requests.push(Request::Command(Command::OtherClientOrder(order)));
+                }
             }
             self.done = self.done.saturating_add(1);
         }
@@ -64,13 +67,16 @@ impl ScenarioRun {
         let failed = |attempt: &AttemptFacts| matches!(attempt.end, Some(AttemptEnd::Failed(_)));
         match when {
             When::AtOnce => true,
-            When::Ended => self.sent.iter().all(|sent| has_ended(sent, facts)),
+            When::Ended => self.sent.iter().all(|sent| self.has_ended(sent, facts)),
             When::Committed(order) => any(order, Activity::UpdateInventory, |attempt| attempt.committed.is_some()),
             When::Failed(order) => any(order, Activity::UpdateInventory, failed),
             When::NotSupplied(order) => any(order, Activity::SupplierOrder, failed),
             When::SupplierDown => facts.supplier.is_some_and(|report| report.counts().is_none()),
             When::SupplierOutage => {
                 facts.supplier.and_then(SupplierReport::counts).is_some_and(|counts| counts.outage > 0)
+            }
+            When::OtherClientShipped => {
+                facts.supplier.and_then(SupplierReport::counts).is_some_and(|counts| counts.others > 0)
             }
             When::ServerDown => *facts.connections.server() == Server::Killed,
             // A server that was killed is reported before its link is known to be down.
@@ -129,7 +135,8 @@ impl ScenarioRun {
 
     /// Checks the result, once all steps are done and nothing more can come of them.
     fn finish_when_done(&mut self, facts: &Facts<'_>) -> Option<Request> {
-        let done = !self.has_steps_left() && self.sent.iter().all(|sent| has_ended(sent, facts)) && !self.sleeps(facts);
+        let done =
+            !self.has_steps_left() && self.sent.iter().all(|sent| self.has_ended(sent, facts)) && !self.sleeps(facts);
         if done && facts.journal.document_agrees() && facts.connections.is_up() {
             if let Some(ask) = self.ask_supplier(SupplierQuestion::End) {
                 return Some(ask);
@@ -153,7 +160,7 @@ impl ScenarioRun {
 
     /// What is missing for the end.
     fn waits_for(&self, facts: &Facts<'_>) -> String {
-        let open = self.sent.iter().find(|sent| !has_ended(sent, facts));
+        let open = self.sent.iter().find(|sent| !self.has_ended(sent, facts));
         match open {
             Some(sent) => {
                 let failing = sent.execution(facts.orders).and_then(|execution| execution.failing.as_ref());
@@ -171,19 +178,24 @@ impl ScenarioRun {
             None => "the document to show what its journal says".to_owned(),
         }
     }
-}
 
-/// Whether nothing more comes of an order: the server has reported its end, and the journal what led to it.
-fn has_ended(sent: &SentOrder, facts: &Facts<'_>) -> bool {
-    sent.start_failure.is_some()
-        || sent.execution(facts.orders).is_some_and(|execution| match &execution.end {
-            Some(RunEnd::Completed { .. }) => execution.has_succeeded(Activity::SupplierOrder),
-            Some(RunEnd::Rejected { .. } | RunEnd::Conflict { .. }) => {
-                execution.rejection.is_some() || attempts_of(execution, Activity::UpdateInventory).any(failed_for_good)
-            }
-            Some(_) => true,
-            None => false,
-        })
+    /// Whether nothing more comes of an order: the server has reported its end, and the journal what led to it.
+    fn has_ended(&self, sent: &SentOrder, facts: &Facts<'_>) -> bool {
+        let fails = || self.placing(sent).is_some_and(|placing| placing.outcome == Some(ExpectedEnd::Failed));
+        sent.start_failure.is_some()
+            || sent.execution(facts.orders).is_some_and(|execution| match &execution.end {
+                Some(RunEnd::Completed { .. }) => execution.has_succeeded(Activity::SupplierOrder),
+                Some(RunEnd::Rejected { .. } | RunEnd::Conflict { .. }) => {
+                    execution.rejection.is_some()
+                        || attempts_of(execution, Activity::UpdateInventory).any(failed_for_good)
+                }
+                Some(RunEnd::Failed { .. }) if fails() => {
+                    Activity::ALL.iter().any(|activity| attempts_of(execution, *activity).any(failed_for_good))
+                }
+                Some(_) => true,
+                None => false,
+            })
+    }
 }
 
 /// The attempts of an activity that were observed.

@@ -33,6 +33,8 @@ impl ScenarioRun {
     /// Whether the supplier is up and has not shipped, or there is none.
     pub(super) fn is_supplier_ready(&self, facts: &Facts<'_>) -> bool {
         self.scenario.supplier.is_none()
-            || self.supplier_counts(SupplierQuestion::Begin, facts).is_some_and(|counts| counts.shipped == 0)
+            || self
+                .supplier_counts(SupplierQuestion::Begin, facts)
+                .is_some_and(|counts| counts.shipped + counts.others == 0)
     }
 }

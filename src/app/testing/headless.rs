@@ -265,7 +265,10 @@ impl World {
     }
 
     fn run(&mut self, open: &Open) -> Done {
-        let Some(delivery) = self.deliver(open) else { return Done::Again };
+        let delivery = match self.deliver(open) {
+            Ok(delivery) => delivery,
+            Err(done) => return done,
+        };
         if self.struck(open, Point::BeforeCommit) {
             return Done::Again;
         }
@@ -280,19 +283,19 @@ impl World {
         Done::Next(outcome)
     }
 
-    /// Ships the units of a supplier order, if they are needed. `None`: the attempt fails.
-    fn deliver(&mut self, open: &Open) -> Option<Delivery> {
+    /// Ships the units of a supplier order, if they are needed.
+    fn deliver(&mut self, open: &Open) -> Result<Delivery, Done> {
         let (Activity::SupplierOrder, Some(Supply::Shipped(policy))) = (open.activity, open.start.supply) else {
-            return Some(Delivery::Immediate);
+            return Ok(Delivery::Immediate);
         };
         let decided = self.inventory.decide(&effect(open, Delivery::NotShipped), open.start.guard, &open.run);
         if decided != Ok(Decision::Ship) {
-            return Some(Delivery::NotShipped);
+            return Ok(Delivery::NotShipped);
         }
         if self.supplier.down {
             let (code, message) = ("SupplierUnreachable".into(), "the supplier is not reachable".into());
             self.note(open, Phase::Failed { code, message, retryable: true, point: None });
-            return None;
+            return Err(Done::Again);
         }
         let found = (policy == KeyPolicy::Lookup).then(|| self.supplier.find(&open.start.order)).flatten();
         let shipment = match found {
@@ -300,23 +303,28 @@ impl World {
                 self.note(open, Phase::Shipped { shipment: shipment.clone(), replayed: true });
                 shipment
             }
-            None if self.struck(open, Point::BeforeSend) => return None,
+            None if self.struck(open, Point::BeforeSend) => return Err(Done::Again),
             None if self.supplier.refuses() => {
                 let (code, message) = ("SupplierUnavailable".into(), "the supplier answers 503".into());
                 self.note(open, Phase::Failed { code, message, retryable: true, point: None });
-                return None;
+                return Err(Done::Again);
             }
-            None => self.send(open, policy),
+            None => self.send(open, policy)?,
         };
-        (!self.struck(open, Point::AfterSend)).then_some(Delivery::Shipped(shipment))
+        if self.struck(open, Point::AfterSend) { Err(Done::Again) } else { Ok(Delivery::Shipped(shipment)) }
     }
 
-    fn send(&mut self, open: &Open, policy: KeyPolicy) -> ShipmentId {
+    fn send(&mut self, open: &Open, policy: KeyPolicy) -> Result<ShipmentId, Done> {
         let scenario = self.core.app().scenario_run().unwrap().scenario();
         let lifetime = scenario.supplier.and_then(|supplier| supplier.key_lifetime);
-        let (shipment, replayed) = self.supplier.send(&open.start.order, policy, lifetime, self.now);
+        let Some((shipment, replayed)) = self.supplier.send(&open.start.order, policy, lifetime, self.now) else {
+            let message = "the supplier knows this key with another order".to_owned();
+            let code = "SupplierConflict".to_owned();
+            self.note(open, Phase::Failed { code, message: message.clone(), retryable: false, point: None });
+            return Err(Done::Over(RunEnd::Failed { message }));
+        };
         self.note(open, Phase::Shipped { shipment: shipment.clone(), replayed });
-        shipment
+        Ok(shipment)
     }
 
     /// Whether a planned fault ends the attempt.
@@ -346,7 +354,10 @@ impl World {
 
     fn wake(&mut self, open: &Open, point: Point) {
         let delivery = match (open.start.supply, point) {
-            (Some(Supply::Shipped(policy)), Point::BeforeSend) => Delivery::Shipped(self.send(open, policy)),
+            (Some(Supply::Shipped(policy)), Point::BeforeSend) => match self.send(open, policy) {
+                Ok(shipment) => Delivery::Shipped(shipment),
+                Err(_) => return,
+            },
             (Some(Supply::Shipped(_)), _) if open.activity == Activity::SupplierOrder => {
                 self.supplier.find(&open.start.order).map_or(Delivery::NotShipped, Delivery::Shipped)
             }

@@ -123,6 +123,9 @@ fn supplier_change(before: &SupplierState, now: &SupplierState) -> Option<String
         (SupplierState::Up(before), SupplierState::Up(now)) if now.outage > before.outage => {
             Some(format!("supplier has an outage: it refuses the next {} orders", now.outage))
         }
+        (SupplierState::Up(before), SupplierState::Up(now)) if now.others > before.others => {
+            Some("supplier has shipped an order of another client".to_owned())
+        }
         _ => None,
     }
 }

@@ -96,10 +96,15 @@ impl Report {
         }
         print::line(&format!("document: orderID {}, inStock {}", self.last_order, self.audit.actual));
         print::line(&format!("verdict {}: {}", self.audit.verdict().name(), self.audit.sentence()));
-        if let Some(SupplierCounts { shipped, units, .. }) = self.supplier {
+        if let Some(SupplierCounts { shipped, units, others, .. }) = self.supplier {
             let (credited, s) = (self.audit.credited.count, if shipped == 1 { "" } else { "s" });
             let verdict = if shipped == credited { Verdict::Right } else { Verdict::Wrong };
-            let text = format!("{shipped} shipment{s} of {units} units paid for, {credited} credited");
+            let others = match others {
+                0 => String::new(),
+                1 => "; 1 shipment is another client's order, not ours".to_owned(),
+                more => format!("; {more} shipments are other clients' orders, not ours"),
+            };
+            let text = format!("{shipped} shipment{s} of {units} units paid for, {credited} credited{others}");
             print::line(&format!("supplier {}: {text}", verdict.name()));
         }
         match self.complaint() {
@@ -150,13 +155,14 @@ impl Report {
             "complaint": self.complaint().or_else(|| self.used.then(|| USED.to_owned())),
         });
         if let (Some(counts), Some(fields)) = (&self.supplier, object.as_object_mut()) {
-            let SupplierCounts { requests, shipped, replayed, units, .. } = counts;
+            let SupplierCounts { requests, shipped, replayed, units, others, .. } = counts;
             let supplier = json!({
                 "requests": requests,
                 "shipments": shipped,
                 "replays": replayed,
                 "units": units,
                 "credited": self.audit.credited.count,
+                "otherShipments": others,
             });
             fields.insert("supplier".to_owned(), supplier);
         }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Fault, Prediction, Run, Strikes, Unknown};
+use super::{Fault, Prediction, Run, Strikes, Undelivered, Unknown};
 use crate::{
     domain::{Activity, Decision, Delivery, KeyPolicy, OrderId, ShipmentId},
     faults::Point,
@@ -21,6 +21,12 @@ pub(super) struct Shipping {
     credits: u32,
     /// Number of further orders that an outage refuses.
     outage: u32,
+    /// Orders whose key another client has used.
+    taken: HashSet<OrderId>,
+    /// Acts at the supplier since the last order.
+    acts: u32,
+    /// An act at the supplier may have no effect.
+    is_unsettled: bool,
     /// The number of shipments depends on timing.
     is_open: bool,
     /// The time of the newest shipment of each order.
@@ -37,7 +43,26 @@ impl Shipping {
 
     /// Begins or ends an outage.
     pub(super) const fn set_outage(&mut self, requests: u32) {
+        self.acts += 1;
         self.outage = requests;
+    }
+
+    /// Ships an order of another client under the key of our order.
+    pub(super) fn takes_key(&mut self, order: OrderId) {
+        self.acts += 1;
+        // An outage may refuse the other client's order, and an earlier shipment of ours has its key.
+        self.is_unsettled |= self.outage > 0 || self.shipped.contains_key(&order);
+        self.taken.insert(order);
+    }
+
+    /// Whether each act at the supplier had its effect before the next order, which waits for at most one of them.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.acts <= 1 && !self.is_unsettled
+    }
+
+    /// Begins an order.
+    pub(super) const fn settle(&mut self) {
+        self.acts = 0;
     }
 
     /// Counts a supplier order that was credited for the first time.
@@ -87,12 +112,12 @@ fn lifetime(scenario: &Scenario, supplier: ScenarioSupplier) -> Option<Duration>
 }
 
 impl Prediction {
-    /// Ships the units of a supplier order, if they are needed. The inner error is the fault that ends the attempt.
+    /// Ships the units of a supplier order, if they are needed. The inner error ends the attempt.
     pub(super) fn deliver(
         &mut self,
         run: Run<'_>,
         strikes: &mut Strikes<'_>,
-    ) -> Result<Result<Delivery, Fault>, Unknown> {
+    ) -> Result<Result<Delivery, Undelivered>, Unknown> {
         let Run { scenario, placing, guard, act } = run;
         let (Activity::SupplierOrder, Some(supplier)) = (strikes.activity, scenario.supplier) else {
             return Ok(Ok(Delivery::Immediate));
@@ -117,14 +142,19 @@ impl Prediction {
                 // The attempt that hangs sends late.
                 self.shipping.is_open |= fault == Fault::Hang && !is_recognised;
                 self.fails_before_commit(fault, run, strikes.activity)?;
-                return Ok(Err(fault));
+                return Ok(Err(Undelivered::Failed(fault)));
             }
             if let Some(left) = self.shipping.outage.checked_sub(1) {
                 if is_late {
                     return Err(Unknown::Timing);
                 }
                 self.shipping.outage = left;
-                return Ok(Err(Fault::Error));
+                return Ok(Err(Undelivered::Failed(Fault::Error)));
+            }
+            if supplier.key == KeyPolicy::Header && self.shipping.taken.contains(&placing.order) {
+                // The key may have expired.
+                let is_certain = is_recognised && !is_late;
+                return if is_certain { Ok(Err(Undelivered::KeyTaken)) } else { Err(Unknown::Timing) };
             }
             self.shipping.is_open |= is_late && !is_recognised;
             self.shipping.send(run);
@@ -133,7 +163,7 @@ impl Prediction {
             Some(_) if is_late => Err(Unknown::Timing),
             Some(fault) => {
                 self.fails_before_commit(fault, run, strikes.activity)?;
-                Ok(Err(fault))
+                Ok(Err(Undelivered::Failed(fault)))
             }
             None => Ok(Ok(Delivery::Shipped(ShipmentId::from(placing.order.to_string())))),
         }

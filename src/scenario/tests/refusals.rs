@@ -200,10 +200,29 @@ fn mistakes_in_a_later_step_are_reported_with_their_position() {
             "do = 'supplier-outage'\nrequests = 51",
             "line 8, column 12: requests must be a whole number from 0 to 50",
         ),
-        second("do = 'kill-worker'\nrequests = 1", "line 8, column 12: requests belongs to do = \"supplier-outage\""),
+        second("do = 'kill-worker'\nrequests = 1", "line 8, column 1: requests belongs to another act with do"),
         second(
             "order = 'B'\nquantity = 1\nrequests = 1",
-            "line 9, column 1: requests belongs to do = \"supplier-outage\"",
+            "line 9, column 1: requests belongs to an act with do, and this act has an order",
+        ),
+        second(
+            "do = 'other-client-order'\nreference = 'A12'\nquantity = 7",
+            "line 7, column 1: the scenario has no supplier; add supplier = ",
+        ),
+        second("do = 'other-client-order'\nquantity = 7", "line 6, column 1: the act needs the key reference"),
+        second("do = 'other-client-order'\nreference = 'A12'", "line 6, column 1: the act needs the key quantity"),
+        second("do = 'other-client-order'\nreference = ''\nquantity = 7", "line 8, column 13: the id is empty"),
+        second(
+            "do = 'other-client-order'\nreference = 'A12'\nquantity = 1000",
+            "line 9, column 12: an order of 1000 units is the same order as ours",
+        ),
+        second(
+            "do = 'supplier-outage'\nrequests = 1\nreference = 'A12'",
+            "line 9, column 1: reference belongs to another act with do",
+        ),
+        second(
+            "order = 'B'\nquantity = 1\nafter = 'other client shipped'",
+            "line 9, column 9: no act before this one sends an order of another client",
         ),
         second(
             "order = 'B'\nquantity = 1\nafter = 'supplier outage'",

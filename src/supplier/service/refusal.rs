@@ -96,10 +96,7 @@ impl Refusal {
             }
             Self::KeyMalformed(error) => return error.to_string(),
             Self::KeyInFlight => "wait for the answer of the first request, or send this request again after a second",
-            Self::KeyConflict => {
-                "this key was used for an order with another product, quantity or reference; send the same order, or a \
-                 new key for a new order"
-            }
+            Self::KeyConflict => "that order has another product, quantity or reference; use a new key for a new order",
             Self::Body(problem) => {
                 return format!(
                     "the body is not valid: {problem}; send JSON such as \
