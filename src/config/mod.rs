@@ -249,6 +249,12 @@ impl Settings {
     /// address overrides what depends on the address in the files.
     #[must_use]
     pub fn child_flags(&self) -> Vec<OsString> {
+        self.child_flags_with(self.supplier.as_ref().map(|url| (url, self.supplier_key)))
+    }
+
+    /// As [`Self::child_flags`], with another supplier and key policy, or without a supplier.
+    #[must_use]
+    pub fn child_flags_with(&self, supplier: Option<(&SupplierUrl, KeyPolicy)>) -> Vec<OsString> {
         let [general, of_tls] = &self.connection_flags;
         let encrypt = OsString::from(format!("--encrypt-payload={}", self.codec.is_some()));
         let tls = match &self.transport {
@@ -257,9 +263,9 @@ impl Settings {
             Transport::Plaintext => vec![OsString::from("--tls=false")],
             Transport::Tls(_) => [vec![OsString::from("--tls=true")], of_tls.clone()].concat(),
         };
-        let supplier = match &self.supplier {
-            Some(url) => {
-                vec![format!("--supplier={url}").into(), format!("--supplier-key={}", self.supplier_key).into()]
+        let supplier = match supplier {
+            Some((url, policy)) => {
+                vec![format!("--supplier={url}").into(), format!("--supplier-key={policy}").into()]
             }
             // The child would otherwise use a lower layer's supplier.
             None => vec![OsString::from("--supplier=none")],
