@@ -62,6 +62,13 @@ impl FaultPlan {
     }
 }
 
+impl From<Fault> for FaultPlan {
+    /// The plan with this rule only.
+    fn from(fault: Fault) -> Self {
+        Self { faults: vec![fault] }
+    }
+}
+
 impl From<FaultPlan> for String {
     fn from(plan: FaultPlan) -> Self {
         plan.to_string()
