@@ -1,4 +1,4 @@
-//! Numbers and capital letters in blocks, readable from a distance. A character has 3 by 5 squares, whose width depends
+//! Numbers, capital letters and signs in blocks, readable from a distance. A character has 3 by 5 squares, whose width depends
 //! on the available space.
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
@@ -45,6 +45,8 @@ const fn rows(character: char) -> [u8; 5] {
         'X' => [0b101, 0b101, 0b010, 0b101, 0b101],
         'Y' => [0b101, 0b101, 0b010, 0b010, 0b010],
         'Z' => [0b111, 0b001, 0b010, 0b100, 0b111],
+        '=' => [0b000, 0b111, 0b000, 0b111, 0b000],
+        '≠' => [0b001, 0b111, 0b010, 0b111, 0b100],
         '-' => [0b000, 0b000, 0b111, 0b000, 0b000],
         _ => [0b000; 5],
     }

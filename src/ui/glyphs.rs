@@ -139,7 +139,8 @@ pub fn of_attempt(seen: &AttemptView<'_>) -> Mark {
 }
 
 /// Returns the mark whose glyph is the count; 9 means nine or more.
-fn again(times: u32) -> Mark {
+#[must_use]
+pub fn again(times: u32) -> Mark {
     Mark { glyph: char::from_digit(times.min(9), 10).unwrap_or('9'), ..AGAIN }
 }
 
