@@ -4,7 +4,7 @@
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::backend::crossterm::to_input_request;
 
-use crate::app::{Intent, Move, Overlay, Question, Seek};
+use crate::app::{Intent, Move, Overlay, Question, Seek, Subject};
 
 /// A key, with or without Ctrl. Shift is not recorded, because it changes the character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +26,10 @@ pub enum Scope {
     Reading,
     /// The dashboard, the pages about executions, and the pages that show something to copy.
     Copying,
-    /// The comparison.
+    /// A comparison.
     Comparing,
+    /// A comparison of this subject.
+    ComparingSubject(Subject),
     /// The walkthrough.
     Presenting,
     /// The dashboard and the walkthrough.
@@ -197,9 +199,15 @@ pub const KEYMAP: &[Binding] = &[
         .within(Scope::Watching)
         .footer(10, "terminate"),
     binding(&[key('v')], "v", Intent::Compare, "compare again").within(Scope::Comparing).footer(0, "again"),
-    binding(&[key('B')], "B", Intent::CompareInterleaved, "compare with an order between")
-        .within(Scope::Comparing)
+    binding(&[key('B')], "B", Intent::CompareInterleaved, "guards: another order between")
+        .within(Scope::ComparingSubject(Subject::Guards))
         .footer(1, "with another order between"),
+    binding(&[key('B')], "B", Intent::CompareInterleaved, "policies: overlapping attempts")
+        .within(Scope::ComparingSubject(Subject::Policies))
+        .footer(1, "with overlapping attempts"),
+    binding(&[code(KeyCode::Tab)], "Tab", Intent::CompareOther, "guards / supplier policies")
+        .within(Scope::Comparing)
+        .footer(1, "suppliers"),
     binding(&FORWARD_OR_SPACE, "→", Intent::GoOn, "walkthrough: play, then next")
         .within(Scope::Presenting)
         .footer(0, "next"),
@@ -272,9 +280,11 @@ impl Scope {
             Self::Replaying => matches!(overlay, Overlay::Replay),
             Self::Dashboard => dashboard,
             Self::Moving => moving,
-            Self::Reading => moving || matches!(overlay, Overlay::Compare | Overlay::Walkthrough),
+            Self::Reading => moving || matches!(overlay, Overlay::Compare(_) | Overlay::Walkthrough),
             Self::Copying => dashboard || executions || matches!(overlay, Overlay::ShowCommand | Overlay::Address),
-            Self::Comparing => matches!(overlay, Overlay::Compare),
+            Self::Comparing => matches!(overlay, Overlay::Compare(_)),
+            Self::ComparingSubject(Subject::Guards) => matches!(overlay, Overlay::Compare(Subject::Guards)),
+            Self::ComparingSubject(Subject::Policies) => matches!(overlay, Overlay::Compare(Subject::Policies)),
             Self::Question => matches!(overlay, Overlay::Confirm(_)),
             Self::Leaving => {
                 matches!(overlay, Overlay::Confirm(Question::LeaveWalkthrough | Question::LeaveReplay))
@@ -341,6 +351,7 @@ pub const fn repetition(intent: Intent) -> Repetition {
         | Intent::ToggleSupplier
         | Intent::Compare
         | Intent::CompareInterleaved
+        | Intent::CompareOther
         | Intent::RepeatStep
         | Intent::SkipStep => Repetition::OnceOutside,
         Intent::NextFaults
@@ -427,7 +438,7 @@ pub fn markdown() -> String {
         | Scope::Viewing => "Dashboard",
         Scope::Listing => "Executions of any workflow",
         Scope::Watching | Scope::Explaining => "One execution",
-        Scope::Comparing => "Comparison of guards",
+        Scope::Comparing | Scope::ComparingSubject(_) => "Comparison",
         Scope::Presenting => "Walkthrough",
         Scope::Replaying => "Replay",
         Scope::Question | Scope::Leaving => "Questions",
@@ -453,7 +464,7 @@ mod tests {
 
     use super::*;
 
-    const OVERLAYS: [Overlay; 23] = [
+    const OVERLAYS: [Overlay; 24] = [
         Overlay::None,
         Overlay::Help,
         Overlay::Confirm(Question::Reset),
@@ -462,7 +473,8 @@ mod tests {
         Overlay::Statistics,
         Overlay::Log,
         Overlay::ShowCommand,
-        Overlay::Compare,
+        Overlay::Compare(Subject::Guards),
+        Overlay::Compare(Subject::Policies),
         Overlay::Walkthrough,
         Overlay::Notes,
         Overlay::Replay,

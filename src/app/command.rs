@@ -7,7 +7,7 @@ use crate::{
     faults::{FaultPlan, Seed},
 };
 
-use super::{NotesPage, watch::WatchRequest};
+use super::{NotesPage, subject::Subject, watch::WatchRequest};
 
 /// A request to the runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub enum Command {
     Terminate(Run),
     /// Put the starting document back. `ResetDone` answers.
     Reset,
-    /// Begin a comparison of the three guards, which replaces the current one.
+    /// Begin a comparison, which replaces the current one.
     Compare(Comparison),
     /// End the comparison and its workers.
     EndComparison,
@@ -69,16 +69,18 @@ pub enum Command {
     Return,
 }
 
-/// One order under one plan, for all three guards.
+/// One order under one plan, for all three sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comparison {
     /// Monotonic; messages with an older number are ignored.
     pub number: u64,
+    /// What it compares.
+    pub subject: Subject,
     /// The fault plan.
     pub faults: FaultPlan,
     /// The seed of its random faults.
     pub seed: Seed,
-    /// Another order is sent between the commit and the retry.
+    /// With guards, another order is sent between the commit and the retry. With key policies, two attempts overlap.
     pub interleaved: bool,
 }
 

@@ -5,7 +5,7 @@ use tui_input::InputRequest;
 
 use crate::domain::UnixMillis;
 
-use super::orders::Slot;
+use super::{orders::Slot, subject::Subject};
 
 /// A request of the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -65,10 +65,12 @@ pub enum Intent {
     Statistics,
     /// Show the log.
     Log,
-    /// Compare the three guards on the same order and faults.
+    /// Compare the three guards on the same order and faults. On the screen of a comparison: compare again.
     Compare,
-    /// The same, with another order between the commit and the retry.
+    /// The same, with another order between the commit and the retry, or with overlapping attempts.
     CompareInterleaved,
+    /// Compare the three supplier policies instead of the guards, or the guards again.
+    CompareOther,
     /// Select the next theme.
     NextTheme,
     /// Let the terminal report the mouse, or not.
@@ -244,8 +246,8 @@ pub enum Overlay {
     Log,
     /// The selected order as `temporal` commands.
     ShowCommand,
-    /// A comparison of the three guards.
-    Compare,
+    /// A comparison.
+    Compare(Subject),
     /// A walkthrough.
     Walkthrough,
     /// The notes of a walkthrough in another terminal.

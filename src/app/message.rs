@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{Guard, RunEnd, UnixMillis},
+    domain::{RunEnd, UnixMillis},
     store::{CoveredLines, Document, News},
 };
 
-use super::{Description, Intent, NotesPage, Scroll, SupplierReport, Tone, WorkerExit, watch::WatchNews};
+use super::{
+    Description, Intent, NotesPage, Scroll, SupplierReport, Tone, WorkerExit, subject::Candidate, watch::WatchNews,
+};
 
 /// What the runtime reports to the application.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,7 +120,7 @@ pub enum Message {
     },
     /// An answer about executions of any workflow.
     Watch(WatchNews),
-    /// An event of a comparison of guards.
+    /// An event of a comparison.
     Compared(ComparisonNews),
     /// A line of this program's log.
     Logged {
@@ -183,7 +185,8 @@ pub struct ComparisonNews {
     /// The number of the comparison.
     pub number: u64,
     /// The side.
-    pub guard: Guard,
+    #[serde(flatten)]
+    pub candidate: Candidate,
     /// The event.
     pub event: ComparisonEvent,
 }
@@ -214,6 +217,8 @@ pub enum ComparisonEvent {
         /// How it ended.
         end: RunEnd,
     },
+    /// The state of its supplier. The report's `answers` is the number of journal events before the question.
+    Supplier(SupplierReport),
     /// It cannot continue.
     Failed {
         /// The reason.

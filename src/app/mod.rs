@@ -9,7 +9,7 @@
 //! | `derive` | what follows from that: the verdict, times, sentences, counts |
 //! | `connections`, `composer`, `mode`, `log` | the other parts of the state, each with private fields |
 //! | `update` | what keys and messages change; `update::view` is the state of the screen |
-//! | `comparison` | the same order under the three guards at once |
+//! | `comparison`, `subject` | the same order under three guards, or three supplier policies, at once |
 //! | `scenario_run` | a run of a scenario, and the checks of its result |
 //! | `watch` | executions of any workflow, with every attempt of their activities |
 //! | `walkthrough` | a presentation in steps, a key for each |
@@ -32,6 +32,7 @@ mod orders;
 mod replay_bar;
 mod sanitized;
 mod scenario_run;
+mod subject;
 mod supplier;
 mod update;
 mod walkthrough;
@@ -92,6 +93,7 @@ pub use orders::{Orders, Slot};
 pub use replay_bar::{ReplayBar, ReplayState};
 pub use scenario_run::initial_stock::InitialStock;
 pub use scenario_run::{Check, CheckResult, RunCounts, RunState, ScenarioRun, SentOrder};
+pub use subject::{Candidate, SIDES, Subject};
 pub use supplier::{PairVerdict, SupplierCounts, SupplierReport, SupplierState};
 pub use update::appearance::{Appearance, NoSuchTheme, Theme};
 pub use update::filter::Rows;
@@ -267,8 +269,11 @@ impl App {
 
     /// The page under a box: a comparison or a walkthrough continues under the help and under a question.
     #[must_use]
-    pub const fn beneath(&self) -> Overlay {
-        if self.comparisons.current().is_some() { Overlay::Compare } else { self.view.base() }
+    pub fn beneath(&self) -> Overlay {
+        match self.comparisons.current() {
+            Some(current) => Overlay::Compare(current.terms().subject),
+            None => self.view.base(),
+        }
     }
 
     /// The line that is edited.
@@ -350,7 +355,7 @@ impl App {
 
     /// The comparison that runs, or has ended and is still on the screen.
     #[must_use]
-    pub const fn comparison(&self) -> Option<&ComparisonState> {
+    pub fn comparison(&self) -> Option<&ComparisonState> {
         self.comparisons.current()
     }
 

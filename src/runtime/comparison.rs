@@ -1,9 +1,10 @@
-//! Runs comparisons: the same order with the same faults under each of the three guards, each with its own database,
-//! task queue and worker process. Only one comparison runs at a time; the next starts after the previous one has been
+//! Runs comparisons: the same order with the same faults on each of three sides, each with its own database, task queue and
+//! worker process, and its own supplier process if supplier policies are compared. Only one comparison runs at a time; the next starts after the previous one has been
 //! cleaned up.
 
 mod folder;
 mod side;
+mod supplier;
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -12,9 +13,8 @@ use tokio::sync::{Barrier, mpsc, watch};
 
 use super::{link_keeper::CurrentLink, messages::send, worker_child::WorkerCommand};
 use crate::{
-    app::{Comparison, ComparisonEvent, ComparisonNews, Message},
+    app::{Comparison, ComparisonEvent, ComparisonNews, Message, Subject},
     config::Settings,
-    domain::Guard,
 };
 
 use folder::Folder;
@@ -47,7 +47,7 @@ impl Comparisons {
         self.wanted.send_replace(Some(comparison));
     }
 
-    /// Ends the running comparison: stops its workers, terminates its open orders and removes its databases.
+    /// Ends the running comparison: stops its workers and suppliers, terminates its open orders and removes its databases.
     pub fn end(&self) {
         self.wanted.send_replace(None);
     }
@@ -87,18 +87,18 @@ impl Runner {
             ended = &mut until => return ended,
         };
         let Some(link) = link else { return until.await };
-        let folder = match Folder::create(&self.settings.state_dir, comparison.number).await {
+        let (number, subject) = (comparison.number, comparison.subject);
+        let folder = match Folder::create(&self.settings.state_dir, number, subject).await {
             Ok(folder) => folder,
             Err(error) => {
-                self.report_failure(comparison.number, &error.to_string()).await;
+                self.report_failure(number, subject, &error.to_string()).await;
                 return until.await;
             }
         };
-        let context = Arc::new(Context::new(comparison, link, self.messages.clone(), &self.settings));
-        let mut sides = Guard::ALL.map(|guard| {
-            let database = folder.database(guard);
-            Side::start(Arc::clone(&context), guard, database, self.worker.clone())
-        });
+        let context = Arc::new(Context::new(comparison, link, self.messages.clone(), Arc::clone(&self.settings)));
+        let mut sides = subject
+            .candidates()
+            .map(|candidate| Side::new(Arc::clone(&context), candidate, &folder, self.worker.clone()));
         let together = Barrier::new(sides.len());
         let running = async {
             join_all(sides.iter_mut().map(|side| side.run(&together))).await;
@@ -113,10 +113,10 @@ impl Runner {
         ended
     }
 
-    async fn report_failure(&self, number: u64, cause: &str) {
-        for guard in Guard::ALL {
+    async fn report_failure(&self, number: u64, subject: Subject, cause: &str) {
+        for candidate in subject.candidates() {
             let event = ComparisonEvent::Failed { cause: cause.to_owned() };
-            send(&self.messages, Message::Compared(ComparisonNews { number, guard, event })).await;
+            send(&self.messages, Message::Compared(ComparisonNews { number, candidate, event })).await;
         }
     }
 }

@@ -25,7 +25,7 @@
 //! | `watcher` | executions of any workflow |
 //! | `follow` | the database's journal and document |
 //! | `notes` | the speaker's notes for a second terminal |
-//! | `comparison` | three workers and databases for one order under three guards |
+//! | `comparison` | three workers and databases, and suppliers if policies are compared, for one order |
 
 pub mod backend;
 mod browser;

@@ -9,7 +9,7 @@ use ratatui::{
 };
 
 use crate::{
-    app::{App, Intent, Overlay, Server, Tone, Worker, trouble},
+    app::{App, Intent, Overlay, Server, Subject, Tone, Worker, trouble},
     keymap::{Binding, KEYMAP, Scope},
     text::wrap,
 };
@@ -132,6 +132,7 @@ fn label(app: &App, binding: &Binding) -> &'static str {
         (Intent::ToggleWorker, Worker::Starting | Worker::Ready { .. }) => "stop worker",
         (Intent::ToggleWorker, _) => "start worker",
         (Intent::ToggleServer, _) if *app.server() == Server::Killed => "start server",
+        (Intent::CompareOther, _) if app.overlay() == Overlay::Compare(Subject::Policies) => "guards",
         (Intent::Close, _) if app.overlay() == Overlay::Walkthrough => "dashboard",
         (Intent::Close, _) if Scope::Typing.includes(app.overlay()) => "cancel",
         (Intent::Quit, _) if app.options().above_dashboard => "leave",

@@ -19,12 +19,13 @@ use super::{glyphs, theme};
 const TWO_COLUMNS: usize = 76;
 
 /// Experiments and the keys to press for them.
-const TRY: [(&str, &str); 5] = [
+const TRY: [(&str, &str); 6] = [
     ("a retry", "press f until you see after-commit-once, then o"),
     ("a crash after the commit", "press f until you see crash-after-commit, then o"),
     ("a replay from the ledger ↺", "see the ↺ after either failure above, or press d"),
     ("an order applied twice", "press i until you see GUARD OFF, then try a retry"),
     ("all three guards at once", "press v"),
+    ("three supplier policies", "press v, then Tab"),
 ];
 
 /// Terms of the screen, with their meaning and style.

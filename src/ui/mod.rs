@@ -76,7 +76,7 @@ fn draw_regions(buffer: &mut Buffer, area: Rect, app: &App) {
     let regions = regions(area, app);
     let page = if fills_the_screen(app.overlay()) { app.overlay() } else { app.beneath() };
     match page {
-        Overlay::Compare => compare::draw(buffer, area, app),
+        Overlay::Compare(_) => compare::draw(buffer, area, app),
         Overlay::Walkthrough => presenter::draw(buffer, area, app),
         Overlay::Notes => notes::draw(buffer, area, app),
         Overlay::Executions => watch::executions(buffer, area, app),
@@ -106,7 +106,7 @@ fn draw_dashboard(buffer: &mut Buffer, regions: &Regions, app: &App) {
 const fn fills_the_screen(overlay: Overlay) -> bool {
     matches!(
         overlay,
-        Overlay::Compare
+        Overlay::Compare(_)
             | Overlay::Walkthrough
             | Overlay::Notes
             | Overlay::Executions

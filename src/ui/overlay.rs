@@ -38,7 +38,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App) {
         Overlay::Query => editor::query(buffer, watch::query_row(area), app),
         Overlay::Log => log::draw(buffer, area, app),
         Overlay::None
-        | Overlay::Compare
+        | Overlay::Compare(_)
         | Overlay::Walkthrough
         | Overlay::Notes
         | Overlay::Blank

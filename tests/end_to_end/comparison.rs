@@ -1,7 +1,8 @@
-//! The same order under three guards at once through the real runtime: three workers, three databases, three stocks.
+//! The same order on three sides at once through the real runtime: three workers, three databases, three stocks, and three
+//! suppliers if supplier policies are compared.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -9,7 +10,7 @@ use std::{
 use idempotence::{
     app::{
         App, Appearance, Command, ComparisonEvent, ComparisonNews, LineUpCell, Link, Message, Options, RetryWaits,
-        Security, SideStage, StartMode, Worker,
+        Security, Side, SideStage, StartMode, Subject, Worker,
     },
     config::{Flags, Settings},
     domain::Guard,
@@ -18,10 +19,13 @@ use idempotence::{
     store::{Audit, CommitOutcome, JournalReader, Location, Verdict},
     temporal::start,
 };
-use rustix::process::{Pid, test_kill_process};
+use rustix::process::{Pid, Signal, test_kill_process};
 use tokio::sync::mpsc;
 
-use crate::sandbox::{EVENT_TIMEOUT, PROGRAM, Sandbox, address, offline, order};
+use crate::{
+    sandbox::{EVENT_TIMEOUT, PROGRAM, Sandbox, address, offline, order},
+    screen::{Screen, send},
+};
 
 const RIGHT: Option<Verdict> = Some(Verdict::Right);
 const WRONG: Option<Verdict> = Some(Verdict::Wrong);
@@ -69,7 +73,11 @@ impl Comparison {
     }
 
     fn begin(&mut self, interleaved: bool) {
-        let commands = self.app.begin_comparison(interleaved);
+        self.begin_with(Subject::Guards, interleaved);
+    }
+
+    fn begin_with(&mut self, subject: Subject, interleaved: bool) {
+        let commands = self.app.begin_comparison(subject, interleaved);
         self.execute(commands);
     }
 
@@ -103,7 +111,7 @@ impl Comparison {
 
     fn shown(&self) -> [(Option<i64>, Option<Verdict>); 3] {
         let comparison = self.app.comparison().expect("a comparison");
-        Guard::ALL.map(|guard| (comparison.side(guard).stock(), comparison.side(guard).verdict()))
+        comparison.sides().each_ref().map(|side| (side.stock(), side.verdict()))
     }
 
     /// Returns the stocks according to the journals on disk.
@@ -129,7 +137,7 @@ impl Comparison {
         let rows = self.app.comparison().expect("a comparison").line_up();
         let row = rows.iter().find(|row| row.order == order && row.attempt == attempt).expect("the attempt");
         row.cells.map(|cell| match cell {
-            Some(LineUpCell::Attempt(seen)) => match seen.state {
+            Some(LineUpCell::Attempt { seen, .. }) => match seen.state {
                 idempotence::app::AttemptState::Succeeded(outcome) => Some(outcome),
                 _ => None,
             },
@@ -271,7 +279,7 @@ async fn a_comparison_ended_early_leaves_no_worker_and_no_open_order() {
     let mut comparison = Comparison::open(Preset::AfterCommitOnce).await;
     let running = |app: &App| {
         let comparison = app.comparison().unwrap();
-        let committed = |cell: &Option<LineUpCell<'_>>| matches!(cell, Some(LineUpCell::Attempt(seen)) if seen.facts.is_some_and(|facts| facts.committed.is_some()));
+        let committed = |cell: &Option<LineUpCell<'_>>| matches!(cell, Some(LineUpCell::Attempt { seen, .. }) if seen.facts.is_some_and(|facts| facts.committed.is_some()));
         let first = comparison.line_up().into_iter().next();
         comparison.sides().iter().all(|side| side.stage() == SideStage::Running)
             && first.is_some_and(|row| row.cells.iter().all(committed))
@@ -304,4 +312,150 @@ async fn workers_and_databases_are_removed_when_the_dashboard_ends() {
     drop(comparison.executor.take());
     assert_eq!(comparison.workers.len(), 3);
     comparison.assert_cleared().await;
+}
+
+/// Verdicts, and shipments and credits, of the policies `header`, `lookup` and `none`.
+type Pairs = [(Option<Verdict>, u64, u64); 3];
+
+impl Comparison {
+    fn pairs(&self) -> Pairs {
+        let pair = |side: &Side| {
+            let shipped = side.supplier().expect("it answers").shipped;
+            (side.verdict(), shipped, side.journal().audit.credited.count)
+        };
+        self.app.comparison().expect("a comparison").sides().each_ref().map(pair)
+    }
+
+    /// Shipments by the suppliers' own files, and credits by the journals on disk.
+    fn pairs_on_disk(&self) -> [(usize, u64); 3] {
+        let folder = self.databases().pop().expect("a folder of databases");
+        pairs_on_disk(&folder)
+    }
+}
+
+fn pairs_on_disk(folder: &Path) -> [(usize, u64); 3] {
+    ["header", "lookup", "none"].map(|policy| {
+        let shipments = std::fs::read_to_string(folder.join(policy).join("supplier.jsonl")).unwrap();
+        let shipments = shipments.lines().filter(|line| line.contains(r#""reference":"A12""#)).count();
+        let database = folder.join(policy).join("inventory.json");
+        let mut audit = Audit::default();
+        for record in &JournalReader::new(&database).read().unwrap().records {
+            audit.observe(record, record.seq);
+        }
+        assert_eq!(audit.verdict(), Verdict::Right, "our stock is right on every side");
+        (shipments, audit.credited.count)
+    })
+}
+
+/// Process ids of the suppliers with a file in this folder.
+fn suppliers_in(folder: &Path) -> Vec<u32> {
+    let folder = folder.display().to_string();
+    let id = |entry: std::io::Result<std::fs::DirEntry>| {
+        let path = entry.ok()?.path();
+        let arguments = String::from_utf8_lossy(&std::fs::read(path.join("cmdline")).ok()?).replace('\0', " ");
+        let is_supplier = arguments.contains(" supplier ") && arguments.contains(&folder);
+        is_supplier.then(|| path.file_name()?.to_str()?.parse().ok()).flatten()
+    };
+    std::fs::read_dir("/proc").unwrap().filter_map(id).collect()
+}
+
+/// Waits until no supplier with a file in this folder runs. A supplier ends with its dashboard, and not before it.
+fn assert_no_supplier(folder: &Path) {
+    let since = Instant::now();
+    while !suppliers_in(folder).is_empty() {
+        assert!(since.elapsed() < EVENT_TIMEOUT, "still running: {:?}", suppliers_in(folder));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_is_shipped_again_only_by_the_policy_none() {
+    if offline() {
+        return;
+    }
+    let mut comparison = Comparison::open(Preset::Seed).await;
+    comparison.begin_with(Subject::Policies, false);
+    comparison.until_done().await;
+    assert_eq!(comparison.pairs(), [(RIGHT, 1, 1), (RIGHT, 1, 1), (WRONG, 2, 1)]);
+    assert_eq!(comparison.pairs_on_disk(), [(1, 1), (1, 1), (2, 1)]);
+    let folder = comparison.databases().pop().unwrap();
+    assert_eq!((comparison.running_workers().len(), suppliers_in(&folder).len()), (3, 3));
+    comparison.end();
+    comparison.assert_cleared().await;
+    assert_eq!(suppliers_in(&folder), Vec::<u32>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn overlapping_attempts_are_shipped_once_only_with_the_key() {
+    if offline() {
+        return;
+    }
+    let mut comparison = Comparison::open(Preset::Seed).await;
+    comparison.begin_with(Subject::Policies, true);
+    comparison.until_done().await;
+    assert_eq!(comparison.pairs(), [(RIGHT, 1, 1), (WRONG, 2, 1), (WRONG, 2, 1)]);
+    assert_eq!(comparison.pairs_on_disk(), [(1, 1), (2, 1), (2, 1)]);
+    drop(comparison.executor.take());
+    comparison.assert_cleared().await;
+}
+
+#[test]
+fn keys_switch_to_the_policies_and_to_overlapping_attempts() {
+    if offline() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let mut screen = Screen::open(&sandbox, address(), 80, 24);
+    screen.wait_for("worker ● ready");
+    screen.press("v");
+    screen.wait_for("one order, three guards");
+    screen.press("\t");
+    screen.wait_for("one order, three supplier policies");
+    let shown = screen.wait_for("Without a key, the retry shipped again");
+    let row = |shown: &str, name: &str| shown.lines().find(|line| line.contains(name)).unwrap().trim_end().to_owned();
+    assert!(row(&shown, " policy").ends_with("header               lookup                none"), "{shown}");
+    assert_eq!(row(&shown, "verdict").split_whitespace().filter(|word| *word == "RIGHT").count(), 2, "{shown}");
+    assert!(row(&shown, "verdict").ends_with("WRONG stock 1001"), "{shown}");
+    assert!(row(&shown, "supplier 2").ends_with("2 S-2 1 → 1001 AGAIN"), "{shown}");
+    let root = settings(&sandbox).state_dir.join("comparison");
+    let folder = || std::fs::read_dir(&root).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(pairs_on_disk(&folder()), [(1, 1), (1, 1), (2, 1)]);
+    screen.press("B");
+    let shown = screen.wait_for("Only a key that travels survives overlapping attempts.");
+    let verdicts = row(&shown, "verdict");
+    let words: Vec<_> = verdicts.split_whitespace().filter(|word| ["RIGHT", "WRONG"].contains(word)).collect();
+    assert_eq!(words, ["RIGHT", "WRONG", "WRONG"], "{shown}");
+    assert_eq!(pairs_on_disk(&folder()), [(1, 1), (2, 1), (2, 1)]);
+    screen.press("\t");
+    screen.wait_for("one order, three guards");
+    screen.press("q");
+    assert!(screen.end().0.success());
+    assert_no_supplier(&root);
+}
+
+#[test]
+fn a_supplier_that_dies_fails_its_side_only() {
+    if offline() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let mut screen = Screen::open(&sandbox, address(), 80, 24);
+    screen.wait_for("worker ● ready");
+    screen.press("v");
+    screen.wait_for("one order, three guards");
+    screen.press("\tB");
+    screen.wait_for("~ hangs");
+    let root = settings(&sandbox).state_dir.join("comparison");
+    let folder = std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().path());
+    let pid = folder.flat_map(|folder| suppliers_in(&folder.join("lookup"))).next().expect("a supplier");
+    send(Signal::KILL, pid);
+    let shown = screen.wait_for("FAILED");
+    assert!(shown.contains("lookup: the supplier ended:"), "{shown}");
+    let shown = screen.wait_until("two verdicts", |shown| shown.contains("RIGHT") && shown.contains("WRONG"));
+    assert!(shown.contains("FAILED"), "{shown}");
+    screen.press("\u{1b}");
+    screen.wait_for("worker ● ready");
+    assert_no_supplier(&root);
+    screen.press("q");
+    assert!(screen.end().0.success());
 }

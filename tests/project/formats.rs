@@ -12,8 +12,8 @@ use std::{
 
 use idempotence::{
     app::{
-        Appearance, ComparisonEvent, Core, Intent, Link, Message, Move, Panel, Seek, Server, StartMode, SupplierState,
-        WatchNews, WatchProblem, Worker,
+        Appearance, Candidate, ComparisonEvent, Core, Intent, Link, Message, Move, Panel, Seek, Server, StartMode,
+        SupplierState, WatchNews, WatchProblem, Worker,
     },
     domain::{
         Activity, Attempt, Effect, EventKind, ExecutionReport, ExecutionStatus, FailureKind, FailureReport, Guard,
@@ -81,7 +81,7 @@ variants! {
     see_intent, Intent {
         FreshOrder, SeedOrder, OrderAgain, SameStart, Burst, NextFaults, EditPlan, NextGuard, KillWorker, ToggleWorker,
         ToggleServer, ToggleSupplier, RetryNow, AskCancel, AskReset, Freeze, Filter, Zoom, NextPanel, PreviousPanel, Focus, Details,
-        OpenWebUi, CopyWorkflowId, ShowCommand, Statistics, Log, Compare, CompareInterleaved, NextTheme, Mouse, Suspend,
+        OpenWebUi, CopyWorkflowId, ShowCommand, Statistics, Log, Compare, CompareInterleaved, CompareOther, NextTheme, Mouse, Suspend,
         Help, Close, Yes, No, Quit, Exit, Select, SelectRow, Edit, Submit, Walkthrough, GoOn, GoBack, RepeatStep,
         SkipStep, Blank, NextPace, Seek, Watch, NextSort, AskPause, AskResetActivity, EditOptions, AskTerminate,
         EditSignal, ShowFailure, OpenParent
@@ -94,7 +94,8 @@ variants! {
     see_worker, Worker { Absent, Elsewhere, Starting, Ready, Stopping, Stopped, Killed, Exited }
     see_supplier, SupplierState { Up, Down }
     see_end, RunEnd { Completed, Rejected, Conflict, Failed, Cancelled, Terminated, TimedOut, Unknown }
-    see_event, ComparisonEvent { Worker, Started, Journal, Ended, Failed }
+    see_event, ComparisonEvent { Worker, Started, Journal, Ended, Supplier, Failed }
+    see_candidate, Candidate { Guard, Policy }
     see_news, WatchNews { Listed, Counted, Described, History }
     see_problem, WatchProblem { NotFound, NoNamespace, Denied, Busy, Unsupported, Invalid, NoLink, Unanswered }
     see_status, ExecutionStatus {
@@ -151,7 +152,10 @@ impl Seen {
             Message::Worker(worker) => self.see_worker(worker),
             Message::Supplier(report) => self.see_supplier(&report.state),
             Message::Ended { end, .. } => self.see_end(end),
-            Message::Compared(news) => self.see_event(&news.event),
+            Message::Compared(news) => {
+                self.see_candidate(&news.candidate);
+                self.see_event(&news.event);
+            }
             Message::Watch(news) => self.see_watch(news),
             _ => {}
         }
@@ -257,7 +261,7 @@ fn every_line_of_a_recording_keeps_its_form() {
         seen.see_entry(&entry);
     }
     let types = "EntryKind StartMode scenario::When scenario::What Message Intent Seek Move Panel Link Server Worker \
-                 SupplierState RunEnd ComparisonEvent WatchNews WatchProblem ExecutionStatus PendingState EventKind ItemEnd \
+                 SupplierState RunEnd Candidate ComparisonEvent WatchNews WatchProblem ExecutionStatus PendingState EventKind ItemEnd \
                  FailureKind TimeoutKind PayloadContent";
     seen.assert_complete(&types.split_whitespace().collect::<Vec<_>>());
 }

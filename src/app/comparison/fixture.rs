@@ -2,13 +2,17 @@
 
 use crate::{
     app::{
-        App, Command, Comparison, ComparisonEvent, ComparisonNews, Intent, Message, Worker, WorkerExit,
-        testing::fixture::{SUPPLIER, Scene, T0, UPDATE},
+        App, Candidate, Command, Comparison, ComparisonEvent, ComparisonNews, Intent, Message, SIDES, Worker,
+        WorkerExit,
+        testing::{
+            fixture::{SUPPLIER, Scene, T0, UPDATE},
+            supplier::Supplier,
+        },
     },
     domain::{
-        Activity, Attempt, Decision, Delivery, Effect, Guard, IdempotencyKey, Inventory, InventoryModel, Order,
-        OrderId, OrderOutcome, Origin, ProductId, REORDER_BELOW, RunEnd, SUPPLIER_QUANTITY, SupplierOrder, UnixMillis,
-        WorkflowId,
+        Activity, Attempt, Decision, Delivery, Effect, IdempotencyKey, Inventory, InventoryModel, KeyPolicy, Order,
+        OrderId, OrderOutcome, Origin, ProductId, REORDER_BELOW, RunEnd, SUPPLIER_QUANTITY, ShipmentId, SupplierOrder,
+        UnixMillis, WorkflowId,
     },
     faults::{Action, Point},
     store::{
@@ -20,16 +24,33 @@ use crate::{
 pub const A12: &str = Comparison::ORDER;
 pub const B7: &str = Comparison::OTHER;
 
-/// The sides of a comparison, each with its stock and its journal.
+/// The world of one side.
+struct World {
+    candidate: Candidate,
+    stock: InventoryModel,
+    journal: Vec<Record>,
+    supplier: Supplier,
+    /// The shipment of the attempt that runs.
+    shipment: Option<ShipmentId>,
+}
+
+impl World {
+    fn new(candidate: Candidate) -> Self {
+        let stock = InventoryModel::new(product(), 1000, Inventory::NO_ORDER, REORDER_BELOW);
+        Self { candidate, stock, journal: Vec::new(), supplier: Supplier::default(), shipment: None }
+    }
+}
+
+/// The sides of a comparison, each with its stock, its journal and its supplier.
 pub struct Play {
     pub app: App,
     pub terms: Comparison,
     pub now: u64,
-    stocks: [(InventoryModel, Vec<Record>); Guard::ALL.len()],
+    worlds: [World; SIDES],
 }
 
 impl Play {
-    /// A comparison without workers.
+    /// A comparison of guards, without workers.
     pub fn begin(interleaved: bool) -> Self {
         Self::begin_on(Scene::new().app, interleaved)
     }
@@ -37,15 +58,38 @@ impl Play {
     pub fn begin_on(mut app: App, interleaved: bool) -> Self {
         let intent = if interleaved { Intent::CompareInterleaved } else { Intent::Compare };
         let commands = app.update(Message::Intent(intent));
-        let [Command::Compare(terms)] = commands.as_slice() else { panic!("{commands:?}") };
-        let terms = terms.clone();
-        let stock = || (InventoryModel::new(product(), 1000, Inventory::NO_ORDER, REORDER_BELOW), Vec::new());
-        Self { app, terms, now: T0, stocks: [stock(), stock(), stock()] }
+        Self::of(app, &commands)
     }
 
-    pub fn tell(&mut self, guard: Guard, event: ComparisonEvent) {
-        let number = self.terms.number;
-        self.app.update(Message::Compared(ComparisonNews { number, guard, event }));
+    /// A comparison of policies, without workers.
+    pub fn begin_policies(interleaved: bool) -> Self {
+        let mut app = Scene::new().app;
+        for intent in [Intent::Compare, Intent::CompareOther] {
+            app.update(Message::Intent(intent));
+        }
+        let intent = if interleaved { Intent::CompareInterleaved } else { Intent::Compare };
+        let commands = app.update(Message::Intent(intent));
+        Self::of(app, &commands)
+    }
+
+    fn of(app: App, commands: &[Command]) -> Self {
+        let [Command::Compare(terms)] = commands else { panic!("{commands:?}") };
+        let terms = terms.clone();
+        let worlds = terms.subject.candidates().map(World::new);
+        Self { app, terms, now: T0, worlds }
+    }
+
+    fn candidates(&self) -> [Candidate; SIDES] {
+        self.terms.subject.candidates()
+    }
+
+    fn world(&mut self, candidate: Candidate) -> &mut World {
+        self.worlds.iter_mut().find(|world| world.candidate == candidate).unwrap()
+    }
+
+    pub fn tell(&mut self, candidate: impl Into<Candidate>, event: ComparisonEvent) {
+        let (number, candidate) = (self.terms.number, candidate.into());
+        self.app.update(Message::Compared(ComparisonNews { number, candidate, event }));
     }
 
     pub fn wait(&mut self, millis: u64) {
@@ -55,51 +99,70 @@ impl Play {
 
     /// The workers poll, and the databases are there.
     pub fn ready(mut self) -> Self {
-        for (pid, guard) in (4_242..).zip(Guard::ALL) {
-            self.tell(guard, ComparisonEvent::Worker(Worker::Ready { pid }));
-            self.write(guard, Fact::Init(Init { product: product(), stock: 1000, last_order: "000".into() }));
+        for (pid, side) in (4_242..).zip(self.candidates()) {
+            self.tell(side, ComparisonEvent::Worker(Worker::Ready { pid }));
+            self.write(side, Fact::Init(Init { product: product(), stock: 1000, last_order: "000".into() }));
         }
         self
     }
 
     pub fn start(&mut self, order: &str) {
-        for guard in Guard::ALL {
-            let (workflow, run) = (workflow(order, guard), run(order, guard));
-            self.tell(guard, ComparisonEvent::Started { workflow, run, order: order.into() });
+        for side in self.candidates() {
+            let (workflow, run) = (workflow(order, side), run(order, side));
+            self.tell(side, ComparisonEvent::Started { workflow, run, order: order.into() });
         }
     }
 
     pub fn end(&mut self, order: &str) {
-        for guard in Guard::ALL {
+        for side in self.candidates() {
             let end = RunEnd::completed(OrderOutcome::Applied);
-            self.tell(guard, ComparisonEvent::Ended { workflow: workflow(order, guard), run: run(order, guard), end });
+            self.tell(side, ComparisonEvent::Ended { workflow: workflow(order, side), run: run(order, side), end });
         }
     }
 
     /// The journal of that side from its first line.
-    pub fn records(&self, guard: Guard) -> Vec<Record> {
-        self.stocks[guard as usize].1.clone()
+    pub fn records(&self, side: impl Into<Candidate>) -> Vec<Record> {
+        let side = side.into();
+        self.worlds.iter().find(|world| world.candidate == side).unwrap().journal.clone()
     }
 
-    fn write(&mut self, guard: Guard, fact: Fact) {
-        let (_, records) = &mut self.stocks[guard as usize];
-        let restarted = records.is_empty();
-        let record = Record { seq: records.len() as u64 + 1, at: UnixMillis(self.now), fact };
-        records.push(record.clone());
-        self.tell(guard, ComparisonEvent::Journal(News { restarted, records: vec![record], ..News::default() }));
+    fn write(&mut self, side: Candidate, fact: Fact) {
+        let now = self.now;
+        let journal = &mut self.world(side).journal;
+        let restarted = journal.is_empty();
+        let record = Record { seq: journal.len() as u64 + 1, at: UnixMillis(now), fact };
+        journal.push(record.clone());
+        self.tell(side, ComparisonEvent::Journal(News { restarted, records: vec![record], ..News::default() }));
     }
 
-    pub fn phase(&mut self, guard: Guard, order: &str, activity: Activity, attempt: u32, phase: Phase) {
-        let origin = origin(guard, order, activity, attempt);
-        self.write(guard, Fact::Attempt(AttemptEvent { origin, phase }));
+    pub fn phase(&mut self, side: Candidate, order: &str, activity: Activity, attempt: u32, phase: Phase) {
+        let origin = origin(side, order, activity, attempt);
+        self.write(side, Fact::Attempt(AttemptEvent { origin, phase }));
     }
 
-    /// Commits an attempt's effect if the guard allows it. Returns what the guard decided.
-    pub fn commit(&mut self, guard: Guard, order: &str, activity: Activity, attempt: u32) -> CommitOutcome {
-        self.phase(guard, order, activity, attempt, Phase::Started);
-        let origin = origin(guard, order, activity, attempt);
-        let effect = self.effect(order, activity);
-        let (inventory, _) = &mut self.stocks[guard as usize];
+    /// Begins an attempt, and commits its effect if the guard allows it. Returns what the guard decided.
+    pub fn commit(
+        &mut self,
+        side: impl Into<Candidate>,
+        order: &str,
+        activity: Activity,
+        attempt: u32,
+    ) -> CommitOutcome {
+        let side = side.into();
+        self.phase(side, order, activity, attempt, Phase::Started);
+        self.apply(side, order, activity, attempt)
+    }
+
+    /// Commits the effect of an attempt that has begun, if the guard allows it.
+    pub fn apply(&mut self, side: Candidate, order: &str, activity: Activity, attempt: u32) -> CommitOutcome {
+        let origin = origin(side, order, activity, attempt);
+        let delivery = match self.world(side).shipment.take() {
+            Some(shipment) if activity == SUPPLIER => Delivery::Shipped(shipment),
+            _ => Delivery::Immediate,
+        };
+        let effect = self.effect(order, activity, delivery);
+        let guard = side.guard();
+        let inventory = &mut self.world(side).stock;
         let change = match inventory.decide(&effect, guard, &origin.run).unwrap() {
             Decision::Apply(change) => change,
             Decision::Replay { .. } => return CommitOutcome::Replayed,
@@ -115,51 +178,48 @@ impl Play {
             guard,
             origin,
         };
-        self.write(guard, if activity == SUPPLIER { Fact::Supplier(commit) } else { Fact::Order(commit) });
+        self.write(side, if activity == SUPPLIER { Fact::Supplier(commit) } else { Fact::Order(commit) });
         CommitOutcome::Applied
     }
 
-    fn effect(&self, order: &str, activity: Activity) -> Effect {
+    fn effect(&self, order: &str, activity: Activity, delivery: Delivery) -> Effect {
         let id = OrderId::new(order).unwrap();
         let quantity = if order == A12 { self.terms.quantity() } else { Comparison::OTHER_QUANTITY };
         match activity {
             Activity::UpdateInventory => Effect::Order(Order { id, product: product(), quantity }),
-            Activity::SupplierOrder => Effect::Supplier(SupplierOrder {
-                order: id,
-                product: product(),
-                quantity: SUPPLIER_QUANTITY,
-                delivery: Delivery::Immediate,
-            }),
+            Activity::SupplierOrder => {
+                Effect::Supplier(SupplierOrder { order: id, product: product(), quantity: SUPPLIER_QUANTITY, delivery })
+            }
         }
     }
 
     /// On every side: the attempt commits, and its acknowledgement is lost.
     pub fn lost(&mut self, order: &str, attempt: u32) {
-        for guard in Guard::ALL {
-            self.commit(guard, order, UPDATE, attempt);
+        for side in self.candidates() {
+            self.commit(side, order, UPDATE, attempt);
             let (code, message) = ("RandomError".into(), "RANDOM ERROR".into());
             let point = Some(Point::AfterCommit);
-            self.phase(guard, order, UPDATE, attempt, Phase::Failed { code, message, retryable: true, point });
+            self.phase(side, order, UPDATE, attempt, Phase::Failed { code, message, retryable: true, point });
         }
     }
 
     /// On every side: the attempt commits, and its worker dies.
     pub fn crashed(&mut self, order: &str, attempt: u32) {
-        for guard in Guard::ALL {
-            self.commit(guard, order, UPDATE, attempt);
+        for side in self.candidates() {
+            self.commit(side, order, UPDATE, attempt);
             let fault = Phase::Fault { point: Point::AfterCommit, action: Action::Crash };
-            self.phase(guard, order, UPDATE, attempt, fault);
+            self.phase(side, order, UPDATE, attempt, fault);
             let cause = WorkerExit::Aborted;
             let restart_at = Some(UnixMillis(self.now + 250));
-            self.tell(guard, ComparisonEvent::Worker(Worker::Exited { cause, restart_at }));
+            self.tell(side, ComparisonEvent::Worker(Worker::Exited { cause, restart_at }));
         }
     }
 
     /// On every side: the attempt succeeds.
     pub fn through(&mut self, order: &str, activity: Activity, attempt: u32) {
-        for guard in Guard::ALL {
-            let outcome = self.commit(guard, order, activity, attempt);
-            self.phase(guard, order, activity, attempt, Phase::Completed { outcome });
+        for side in self.candidates() {
+            let outcome = self.commit(side, order, activity, attempt);
+            self.phase(side, order, activity, attempt, Phase::Completed { outcome });
         }
     }
 
@@ -194,9 +254,85 @@ impl Play {
         play
     }
 
-    pub fn stocks(&self) -> [i64; Guard::ALL.len()] {
-        let comparison = self.app.comparison().unwrap();
-        Guard::ALL.map(|guard| comparison.side(guard).stock().unwrap())
+    pub fn stocks(&self) -> [i64; SIDES] {
+        self.app.comparison().unwrap().sides().each_ref().map(|side| side.stock().unwrap())
+    }
+
+    /// The attempt sends its order to the supplier. `asks`: the policy `lookup` asks before that; an overlapping attempt has
+    /// asked already.
+    pub fn send(&mut self, side: impl Into<Candidate>, attempt: u32, asks: bool) {
+        let (side, order, now) = (side.into(), OrderId::new(A12).unwrap(), self.now);
+        let policy = side.policy().unwrap();
+        let supplier = &mut self.world(side).supplier;
+        let found = (asks && policy == KeyPolicy::Lookup).then(|| supplier.find(&order)).flatten();
+        let (shipment, replayed) = match found {
+            Some(found) => (found, true),
+            None => supplier.send(&order, policy, None, now).unwrap(),
+        };
+        self.world(side).shipment = Some(shipment.clone());
+        self.phase(side, A12, SUPPLIER, attempt, Phase::Shipped { shipment, replayed });
+    }
+
+    /// The supplier is asked after the journal's latest record.
+    pub fn report(&mut self, side: impl Into<Candidate>) {
+        let side = side.into();
+        let world = self.world(side);
+        let report = world.supplier.obey(&Command::AskSupplier(world.journal.len() as u64)).unwrap();
+        self.tell(side, ComparisonEvent::Supplier(report));
+    }
+
+    /// A comparison of policies up to the failure or the stall of the first attempt.
+    pub fn waiting_policies(interleaved: bool) -> Self {
+        let mut play = Self::begin_policies(interleaved).ready();
+        play.wait(100);
+        play.start(A12);
+        play.wait(20);
+        play.through(A12, UPDATE, 1);
+        for side in play.candidates() {
+            play.phase(side, A12, SUPPLIER, 1, Phase::Started);
+            if interleaved {
+                let fault = Phase::Fault { point: Point::BeforeSend, action: Action::Hang };
+                play.phase(side, A12, SUPPLIER, 1, fault);
+            } else {
+                play.send(side, 1, true);
+                let (code, message) = ("RandomError".into(), "RANDOM ERROR".into());
+                let point = Some(Point::AfterSend);
+                play.phase(side, A12, SUPPLIER, 1, Phase::Failed { code, message, retryable: true, point });
+            }
+            play.report(side);
+        }
+        play.wait(100);
+        play
+    }
+
+    /// A comparison of policies up to the end of the workflow.
+    pub fn ended_policies(interleaved: bool) -> Self {
+        let mut play = Self::waiting_policies(interleaved);
+        play.wait(2_100);
+        for side in play.candidates() {
+            play.phase(side, A12, SUPPLIER, 2, Phase::Started);
+            play.send(side, 2, true);
+            let outcome = play.apply(side, A12, SUPPLIER, 2);
+            play.phase(side, A12, SUPPLIER, 2, Phase::Completed { outcome });
+        }
+        play.end(A12);
+        play.wait(100);
+        play
+    }
+
+    /// A comparison of policies to the end. With overlapping attempts, the first one wakes up after the end of the workflow.
+    pub fn over_policies(interleaved: bool) -> Self {
+        let mut play = Self::ended_policies(interleaved);
+        play.wait(1_500);
+        for side in play.candidates() {
+            if interleaved {
+                play.send(side, 1, false);
+                let outcome = play.apply(side, A12, SUPPLIER, 1);
+                play.phase(side, A12, SUPPLIER, 1, Phase::Completed { outcome });
+            }
+            play.report(side);
+        }
+        play
     }
 }
 
@@ -204,19 +340,19 @@ fn product() -> ProductId {
     ProductId::new(Comparison::PRODUCT).unwrap()
 }
 
-fn workflow(order: &str, guard: Guard) -> String {
-    WorkflowId::of_order(order).with_suffix(&format!("compare-x-{guard}")).into()
+fn workflow(order: &str, side: Candidate) -> String {
+    WorkflowId::of_order(order).with_suffix(&format!("compare-x-{}", side.name())).into()
 }
 
-fn run(order: &str, guard: Guard) -> String {
-    format!("run-{order}-{guard}")
+fn run(order: &str, side: Candidate) -> String {
+    format!("run-{order}-{}", side.name())
 }
 
-fn origin(guard: Guard, order: &str, activity: Activity, attempt: u32) -> Origin {
+fn origin(side: Candidate, order: &str, activity: Activity, attempt: u32) -> Origin {
     Origin {
         order: OrderId::new(order).unwrap(),
-        workflow: workflow(order, guard),
-        run: run(order, guard),
+        workflow: workflow(order, side),
+        run: run(order, side),
         activity,
         attempt: Attempt::new(attempt).unwrap(),
     }

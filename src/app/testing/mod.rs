@@ -2,5 +2,5 @@
 
 pub(crate) mod fixture;
 pub(crate) mod headless;
-mod supplier;
+pub(crate) mod supplier;
 pub(crate) mod watch;

@@ -344,7 +344,7 @@ fn closing_the_help_returns_to_the_comparison() {
         scene.press(Intent::Help);
         assert_eq!(scene.app.overlay(), Overlay::Help);
         assert_eq!(scene.press(back), []);
-        assert_eq!(scene.app.overlay(), Overlay::Compare);
+        assert_eq!(scene.app.overlay(), Overlay::Compare(Subject::Guards));
     }
     scene.press(Intent::Help);
     scene.press(Intent::Log);

@@ -75,8 +75,9 @@ impl App {
             Intent::SeedOrder => Action::new(up, Self::send_seed_order),
             Intent::OrderAgain => Action::new(up && some, |app| app.send_again(true)),
             Intent::SameStart => Action::new(up && some, |app| app.send_again(false)),
-            Intent::Compare => Action::new(up, |app| app.compare(false)),
-            Intent::CompareInterleaved => Action::new(up, |app| app.compare(true)),
+            Intent::Compare => Action::new(up, |app| app.compare(app.compared(), false)),
+            Intent::CompareInterleaved => Action::new(up, |app| app.compare(app.compared(), true)),
+            Intent::CompareOther => Action::new(up, |app| app.compare(app.compared().other(), false)),
             Intent::RetryNow => Action::new(open(), Self::retry_now),
             Intent::AskCancel => Action::new(open(), Self::ask_cancel),
             Intent::NextFaults => Action::new(self.options.faults_allowed, Self::select_next_faults),
@@ -150,7 +151,7 @@ impl App {
     /// One layer at a time: the overlay, then the zoom, then the focus, then the filter.
     fn close(&mut self) -> Vec<Command> {
         match self.overlay() {
-            Overlay::Compare => {
+            Overlay::Compare(_) => {
                 let commands = self.end_comparison();
                 self.view.show(self.beneath());
                 return commands;

@@ -1,4 +1,4 @@
-//! The folder with a comparison's databases, inside the state folder. It is removed when the comparison ends or, if the
+//! The folder with a comparison's databases and shipments, inside the state folder. It is removed when the comparison ends or, if the
 //! process was killed, when the next comparison starts.
 
 use std::{
@@ -11,7 +11,7 @@ use rustix::{
     process::{Pid, test_kill_process},
 };
 
-use crate::domain::Guard;
+use crate::app::{Candidate, Subject};
 
 /// Error if the folder cannot be created.
 #[derive(Debug, thiserror::Error)]
@@ -28,31 +28,41 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Creates the empty folder for comparison `number` of this process.
+    /// Creates the empty folder for comparison `number` of this process, with a folder for each side.
     ///
     /// # Errors
     /// Returns [`FolderError`] if the folder cannot be created or emptied.
-    pub async fn create(state_dir: &Path, number: u64) -> Result<Self, FolderError> {
+    pub async fn create(state_dir: &Path, number: u64, subject: Subject) -> Result<Self, FolderError> {
         let root = state_dir.join("comparison");
         let path = root.join(format!("{}-{number}", std::process::id()));
         let failed = |source| FolderError { path: path.clone(), source };
         let folder = Self { path: path.clone() };
         let created = tokio::task::spawn_blocking(move || {
             remove_dead(&root);
-            folder.create_empty().map(|()| folder)
+            folder.create_empty(subject).map(|()| folder)
         });
         created.await.map_err(|error| failed(io::Error::other(error)))?.map_err(failed)
     }
 
-    /// Returns the path of the database for this guard.
+    /// Returns the path of the database of a side.
     #[must_use]
-    pub fn database(&self, guard: Guard) -> PathBuf {
-        self.path.join(guard.name()).join("inventory.json")
+    pub fn database(&self, candidate: Candidate) -> PathBuf {
+        self.side(candidate).join("inventory.json")
     }
 
-    fn create_empty(&self) -> io::Result<()> {
+    /// Returns the path of the file with the shipments of a side.
+    #[must_use]
+    pub fn shipments(&self, candidate: Candidate) -> PathBuf {
+        self.side(candidate).join("supplier.jsonl")
+    }
+
+    fn side(&self, candidate: Candidate) -> PathBuf {
+        self.path.join(candidate.name())
+    }
+
+    fn create_empty(&self, subject: Subject) -> io::Result<()> {
         remove(&self.path)?;
-        Guard::ALL.into_iter().try_for_each(|guard| fs::create_dir_all(self.path.join(guard.name())))
+        subject.candidates().into_iter().try_for_each(|candidate| fs::create_dir_all(self.side(candidate)))
     }
 
     /// Removes the folder. A failure is logged.
@@ -99,6 +109,7 @@ fn is_dead(folder: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Guard;
 
     /// Returns the id of a child process that has ended.
     fn dead() -> u32 {
@@ -110,11 +121,11 @@ mod tests {
     #[tokio::test]
     async fn a_folder_is_created_empty_and_removed() {
         let state = tempfile::tempdir().unwrap();
-        let folder = Folder::create(state.path(), 3).await.unwrap();
-        let database = folder.database(Guard::LastOrder);
+        let folder = Folder::create(state.path(), 3, Subject::Guards).await.unwrap();
+        let database = folder.database(Guard::LastOrder.into());
         assert!(database.ends_with(format!("comparison/{}-3/last-order/inventory.json", std::process::id())));
         fs::write(&database, "{}").unwrap();
-        let folder = Folder::create(state.path(), 3).await.unwrap();
+        let folder = Folder::create(state.path(), 3, Subject::Guards).await.unwrap();
         assert!(!database.exists() && database.parent().unwrap().is_dir());
         let path = folder.path.clone();
         folder.remove().await;
@@ -131,7 +142,7 @@ mod tests {
         for name in others.into_iter().chain([own.as_str(), left.as_str()]) {
             fs::create_dir_all(root.join(name).join("off")).unwrap();
         }
-        Folder::create(state.path(), 2).await.unwrap();
+        Folder::create(state.path(), 2, Subject::Guards).await.unwrap();
         assert!(!root.join(left).exists());
         assert!(others.into_iter().chain([own.as_str()]).all(|name| root.join(name).is_dir()));
     }
@@ -139,7 +150,7 @@ mod tests {
     #[tokio::test]
     async fn an_unusable_state_folder_is_named_in_the_error() {
         let state = tempfile::NamedTempFile::new().unwrap();
-        let error = Folder::create(state.path(), 1).await.unwrap_err().to_string();
+        let error = Folder::create(state.path(), 1, Subject::Guards).await.unwrap_err().to_string();
         assert!(error.contains(&state.path().display().to_string()) && error.contains("permissions"), "{error}");
     }
 }
