@@ -82,7 +82,7 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
 /// The supplier, and how to start it if its address is on this machine and nothing listens there.
 fn supplier(settings: &Settings, log: &LogFile) -> Result<Option<(Option<SupplierCommand>, SupplierClient)>, Failure> {
     let Some(url) = settings.supplier.clone() else { return Ok(None) };
-    let free = url.loopback_port().filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    let free = url.own_port().filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
     let command = free.map(|port| SupplierCommand::new(port, default_file(settings), log.path())).transpose();
     let command = command.map_err(Failure::io("find this program's own path"))?;
     let client = SupplierClient::new(url).map_err(Failure::io("read the certificates of this system"))?;

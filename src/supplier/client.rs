@@ -72,7 +72,7 @@ pub struct Sent {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SupplierError {
     /// No connection.
-    #[error("the supplier at {url} is not reachable: {cause}; start it with: idempotence supplier")]
+    #[error("the supplier at {url} is not reachable: {cause}; {}", .url.remedy())]
     Unreachable {
         /// The supplier.
         url: SupplierUrl,

@@ -1,8 +1,11 @@
 //! The address of a supplier.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, net::Ipv4Addr, str::FromStr};
 
 use url::Url;
+
+/// Port at which this program's own service listens by default.
+const DEFAULT_PORT: u16 = 8855;
 
 /// The base of a supplier's addresses: `http` or `https`, without a user name, a query or a fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,15 +31,42 @@ impl SupplierUrl {
         format!("{}{path}", self.0.as_str().trim_end_matches('/'))
     }
 
-    /// The port, if it is on this machine and the protocol is `http`.
+    /// Whether it is on this machine.
     #[must_use]
-    pub fn loopback_port(&self) -> Option<u16> {
-        let is_loopback = match self.0.host()? {
+    pub fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+
+    /// Whether requests are encrypted.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// The port, if this program's own service on `127.0.0.1` has this address. It has neither TLS nor a path.
+    #[must_use]
+    pub fn own_port(&self) -> Option<u16> {
+        let is_own = match self.0.host()? {
             url::Host::Domain(name) => name == "localhost",
-            url::Host::Ipv4(address) => address.is_loopback(),
-            url::Host::Ipv6(address) => address.is_loopback(),
+            url::Host::Ipv4(address) => address == Ipv4Addr::LOCALHOST,
+            url::Host::Ipv6(_) => false,
         };
-        (is_loopback && self.0.scheme() == "http").then(|| self.0.port_or_known_default()).flatten()
+        (is_own && !self.is_https() && self.0.path() == "/").then(|| self.0.port_or_known_default()).flatten()
+    }
+
+    /// What to do if it is not reachable.
+    pub(super) fn remedy(&self) -> String {
+        match self.own_port() {
+            Some(DEFAULT_PORT) => "start it with: idempotence supplier".to_owned(),
+            Some(port) => format!("start it with: idempotence supplier --listen 127.0.0.1:{port}"),
+            None if self.is_loopback() => "start it, or check SUPPLIER_URL".to_owned(),
+            None => "check SUPPLIER_URL and the network".to_owned(),
+        }
     }
 }
 
@@ -73,12 +103,33 @@ mod tests {
         for (text, joined, port) in [
             ("http://127.0.0.1:8855", "http://127.0.0.1:8855/orders", Some(8855)),
             (" http://localhost:8855/ ", "http://localhost:8855/orders", Some(8855)),
-            ("http://[::1]/shop/", "http://[::1]/shop/orders", Some(80)),
+            ("http://localhost", "http://localhost/orders", Some(80)),
+            // The service does not listen there.
+            ("http://[::1]:8855", "http://[::1]:8855/orders", None),
+            ("http://127.0.0.2:8855", "http://127.0.0.2:8855/orders", None),
+            ("http://127.0.0.1:8855/shop/", "http://127.0.0.1:8855/shop/orders", None),
             ("https://127.0.0.1:8855", "https://127.0.0.1:8855/orders", None),
             ("https://supplier.example/v1", "https://supplier.example/v1/orders", None),
         ] {
             let url: SupplierUrl = text.parse().unwrap();
-            assert_eq!((url.join("/orders"), url.loopback_port()), (joined.to_owned(), port), "{text}");
+            assert_eq!((url.join("/orders"), url.own_port()), (joined.to_owned(), port), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_an_address_of_our_own_service_is_advised_to_be_started() {
+        for (text, remedy) in [
+            ("http://127.0.0.1:8855", "start it with: idempotence supplier"),
+            ("http://localhost:9000", "start it with: idempotence supplier --listen 127.0.0.1:9000"),
+            ("https://127.0.0.1:8855", "start it, or check SUPPLIER_URL"),
+            ("http://[::1]:8855", "start it, or check SUPPLIER_URL"),
+            ("https://supplier.example/v1", "check SUPPLIER_URL and the network"),
+            ("http://192.0.2.1:8855", "check SUPPLIER_URL and the network"),
+        ] {
+            let url: SupplierUrl = text.parse().unwrap();
+            assert_eq!(url.remedy(), remedy, "{text}");
+            let error = crate::supplier::SupplierError::Unreachable { url, cause: "refused".to_owned() }.to_string();
+            assert_eq!(error, format!("the supplier at {text} is not reachable: refused; {remedy}"));
         }
     }
 

@@ -35,7 +35,7 @@ async fn a_supplier_that_was_killed_is_started_again_at_its_port() {
     assert!(child.pid() > 0);
     child.kill().unwrap();
     assert_eq!(child.next().await.unwrap(), ChildEvent::Ended(WorkerExit::Killed));
-    let again = SupplierCommand { port: url.loopback_port().unwrap(), ..command };
+    let again = SupplierCommand { port: url.own_port().unwrap(), ..command };
     let mut child = again.spawn().unwrap();
     assert_eq!(ready(&mut child).await, url);
     // A second process says why it ends.
