@@ -1,10 +1,6 @@
 //! The dashboard: a session at the terminal with its server and worker, and a short summary at the end.
 
-use std::{
-    net::{Ipv4Addr, TcpListener},
-    process::ExitCode,
-    sync::Arc,
-};
+use std::{process::ExitCode, sync::Arc};
 
 use tokio::sync::mpsc;
 
@@ -14,7 +10,7 @@ use super::{
     record,
     sandbox::basic_setup,
     session::{MESSAGE_QUEUE_LEN, conclude},
-    supplier::default_file,
+    supplier::{default_file, free_own_port},
     walkthrough,
 };
 use crate::{
@@ -82,8 +78,8 @@ pub async fn run(settings: Settings, args: DashboardArgs) -> Result<ExitCode, Fa
 /// The supplier, and how to start it if its address is on this machine and nothing listens there.
 fn supplier(settings: &Settings, log: &LogFile) -> Result<Option<(Option<SupplierCommand>, SupplierClient)>, Failure> {
     let Some(url) = settings.supplier.clone() else { return Ok(None) };
-    let free = url.own_port().filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
-    let command = free.map(|port| SupplierCommand::new(port, default_file(settings), log.path())).transpose();
+    let command =
+        free_own_port(&url).map(|port| SupplierCommand::new(port, default_file(settings), log.path())).transpose();
     let command = command.map_err(Failure::io("find this program's own path"))?;
     let client = SupplierClient::new(url).map_err(Failure::io("read the certificates of this system"))?;
     Ok(Some((command, client)))

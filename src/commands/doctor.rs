@@ -3,6 +3,7 @@
 mod database;
 mod mysql;
 mod server;
+mod supplier;
 
 use std::{path::Path, process::ExitCode};
 
@@ -98,6 +99,9 @@ async fn examine(settings: &Settings, key_file: Option<&Path>) -> Vec<Check> {
         Location::File(document) => database::examine(location, document),
         Location::MySql(database) => mysql::examine(location, database),
     });
+    if let Some(url) = &settings.supplier {
+        checks.extend(awaited(format!("asking the supplier at {url}"), supplier::examine(settings)).await);
+    }
     checks
 }
 

@@ -1,6 +1,7 @@
 //! Runs the supplier until SIGINT, SIGTERM or SIGHUP.
 
 use std::{
+    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -10,7 +11,10 @@ use crate::{
     cli::SupplierArgs,
     config::{Settings, private},
     runtime::supplier_child::READY,
-    supplier::service::{Supplier, SupplierOptions},
+    supplier::{
+        SupplierUrl,
+        service::{Supplier, SupplierOptions},
+    },
     ui::times,
 };
 
@@ -57,6 +61,11 @@ async fn serve(settings: &Settings, args: SupplierArgs) -> Result<ExitCode, Fail
     }
     supplier.serve(stop).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the port of a supplier that this program can start: nothing listens there.
+pub(super) fn free_own_port(url: &SupplierUrl) -> Option<u16> {
+    url.own_port().filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
 }
 
 /// Returns the file beside the database; in the state folder if the database is not a file.

@@ -175,6 +175,16 @@ pub struct ShipmentPage {
 pub struct Health {
     /// `ok`.
     pub status: String,
+    /// The newest version of this API that the service has.
+    #[serde(default = "first_version")]
+    pub api: u32,
+}
+
+/// Version of the API. It changes when an older client cannot use it.
+pub const API_VERSION: u32 = 1;
+
+const fn first_version() -> u32 {
+    1
 }
 
 /// The body of `PUT /outage`, and of its answer.

@@ -21,8 +21,8 @@ use tokio::time::timeout;
 
 use super::{
     api::{
-        IDEMPOTENCY_REPLAYED, MAX_PAGE_SHIPMENTS, ORDERS, OUTAGE, OrderRequest, Outage, Problem, SHIPMENTS,
-        ShipmentPage,
+        HEALTH, Health, IDEMPOTENCY_REPLAYED, MAX_PAGE_SHIPMENTS, ORDERS, OUTAGE, OrderRequest, Outage, Problem,
+        SHIPMENTS, ShipmentPage,
     },
     key::{IDEMPOTENCY_KEY, RequestKey},
     url::SupplierUrl,
@@ -250,6 +250,14 @@ impl SupplierClient {
     /// [`SupplierError`] if there is no readable answer.
     pub async fn shipments(&self, after: u64, limit: Duration) -> Result<ShipmentPage, SupplierError> {
         self.ask(&format!("{SHIPMENTS}?after={after}&limit={MAX_PAGE_SHIPMENTS}"), limit).await
+    }
+
+    /// Returns the health of this program's own service. Waits at most `limit`.
+    ///
+    /// # Errors
+    /// [`SupplierError`] if it cannot ship, or if there is no readable answer.
+    pub async fn health(&self, limit: Duration) -> Result<Health, SupplierError> {
+        self.ask(HEALTH, limit).await
     }
 
     /// Lets this program's own service on this machine refuse the next `requests` orders with 503. Waits at most `limit`.

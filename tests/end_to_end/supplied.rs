@@ -381,6 +381,26 @@ async fn without_a_supplier_nothing_is_sent_and_nothing_changes() {
 }
 
 #[test]
+fn doctor_checks_the_supplier_of_the_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let supplier = SupplierProcess::start(&folder.path().join("supplier.jsonl"), 0, &[]);
+    let free = format!("http://127.0.0.1:{}", free_port());
+    for (url, state, says, mend) in [
+        (supplier.url.as_str(), "right", "shipments 0, keys known for 86400 s; policy none: each retry", None),
+        (&free, "skipped", "the dashboard starts its own supplier there", None),
+        ("https://127.0.0.1:1", "wrong", "is not reachable", Some("idempotence supplier")),
+    ] {
+        let mut command = crate::sandbox::program(folder.path());
+        command.args(["doctor", "--json", "--supplier", url, "--supplier-key", "none", "--address", "127.0.0.1:1"]);
+        let output = command.output().unwrap();
+        let doctor: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let check = doctor["checks"].as_array().unwrap().iter().find(|check| check["check"] == "supplier").unwrap();
+        assert_eq!((&check["state"], check["mend"].as_str()), (&state.into(), mend), "{check}");
+        assert!(check["says"].as_str().unwrap().contains(says), "{check}");
+    }
+}
+
+#[test]
 fn the_dashboard_starts_its_supplier_and_compares_shipments_with_credits() {
     if offline() {
         return;

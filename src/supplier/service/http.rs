@@ -24,8 +24,8 @@ use crate::{
     domain::{OrderId, sanitize},
     supplier::{
         api::{
-            DEFAULT_PAGE_SHIPMENTS, HEALTH, Health, IDEMPOTENCY_REPLAYED, MAX_PAGE_SHIPMENTS, ORDERS, OUTAGE,
-            OrderRequest, Outage, ReferencedShipments, SHIPMENTS, ShipmentPage,
+            API_VERSION, DEFAULT_PAGE_SHIPMENTS, HEALTH, Health, IDEMPOTENCY_REPLAYED, MAX_PAGE_SHIPMENTS, ORDERS,
+            OUTAGE, OrderRequest, Outage, ReferencedShipments, SHIPMENTS, ShipmentPage,
         },
         key::{IDEMPOTENCY_KEY, RequestKey},
     },
@@ -133,7 +133,7 @@ async fn shipment(
 
 async fn health(State(service): State<Arc<Service>>) -> Result<Response, Refusal> {
     match service.orders.failure() {
-        None => Ok(fresh(&Health { status: "ok".to_owned() })),
+        None => Ok(fresh(&Health { status: "ok".to_owned(), api: API_VERSION })),
         Some(cause) => Err(Refusal::Stopped(cause)),
     }
 }

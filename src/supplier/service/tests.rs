@@ -361,7 +361,7 @@ async fn another_method_is_refused_with_those_that_are_allowed() {
         let allow = refused.header("allow").unwrap_or_default();
         assert!(allowed.iter().all(|method| allow.contains(method)) && !allow.contains("delete"), "{path}: {allow}");
     }
-    assert_eq!(server.value("/health").await, json!({ "status": "ok" }));
+    assert_eq!(server.value("/health").await, json!({ "status": "ok", "api": 1 }));
     let description = server.get("/").await;
     assert!(description.body.contains("expires 3600 s after") && description.body.contains("## key-conflict"));
     server.stop().await;
