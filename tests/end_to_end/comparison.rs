@@ -2,6 +2,7 @@
 //! suppliers if supplier policies are compared.
 
 use std::{
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -9,8 +10,8 @@ use std::{
 
 use idempotence::{
     app::{
-        App, Appearance, Command, ComparisonEvent, ComparisonNews, LineUpCell, Link, Message, Options, RetryWaits,
-        Security, Side, SideStage, StartMode, Subject, Worker,
+        App, Appearance, Command, ComparisonEvent, ComparisonNews, ComparisonState, LineUpCell, Link, Message, Options,
+        RetryWaits, Security, Side, SideStage, StartMode, Subject, Worker,
     },
     config::{Flags, Settings},
     domain::Guard,
@@ -23,7 +24,7 @@ use rustix::process::{Pid, Signal, test_kill_process};
 use tokio::sync::mpsc;
 
 use crate::{
-    sandbox::{EVENT_TIMEOUT, PROGRAM, Sandbox, address, offline, order},
+    sandbox::{EVENT_TIMEOUT, PROGRAM, Sandbox, address, free_port, offline, order},
     screen::{Screen, send},
 };
 
@@ -46,8 +47,14 @@ struct Comparison {
 impl Comparison {
     async fn open(preset: Preset) -> Self {
         let sandbox = Sandbox::new();
+        let settings = settings(&sandbox);
+        Self::open_with(preset, sandbox, settings, PathBuf::from(PROGRAM)).await
+    }
+
+    /// Opens it with other settings, and with another program for the processes of the sides.
+    async fn open_with(preset: Preset, sandbox: Sandbox, settings: Settings, program: PathBuf) -> Self {
         let worker = WorkerCommand {
-            program: PathBuf::from(PROGRAM),
+            program,
             address: address().to_owned(),
             namespace: "default".to_owned(),
             task_queue: sandbox.queue.clone(),
@@ -57,7 +64,7 @@ impl Comparison {
         };
         let (sender, messages) = mpsc::channel(64);
         // The dashboard does not start its own worker, since a comparison does not use it.
-        let executor = Executor::start(Arc::new(settings(&sandbox)), worker, false, sender);
+        let executor = Executor::start(Arc::new(settings), worker, false, sender);
         let app = App::new(setup(&sandbox, preset));
         let mut comparison =
             Self { app, executor: Some(executor), messages, sandbox, workers: Vec::new(), workflows: Vec::new() };
@@ -106,7 +113,7 @@ impl Comparison {
     }
 
     async fn until_done(&mut self) {
-        self.until("the end", |app| app.comparison().is_some_and(idempotence::app::ComparisonState::is_done)).await;
+        self.until("the end", |app| app.comparison().is_some_and(ComparisonState::is_done)).await;
     }
 
     fn shown(&self) -> [(Option<i64>, Option<Verdict>); 3] {
@@ -458,4 +465,32 @@ fn a_supplier_that_dies_fails_its_side_only() {
     assert_no_supplier(&root);
     screen.press("q");
     assert!(screen.end().0.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_side_whose_supplier_cannot_start_fails_and_the_others_go_on() {
+    if offline() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let script = format!(
+        "#!/bin/sh\ncase \"$1 $*\" in 'supplier '*/lookup/*) echo 'error: no room on the disk'; exit 1;; esac\nexec {PROGRAM} \"$@\"\n"
+    );
+    let program = sandbox.folder.path().join("program");
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // The supplier in the settings is not used.
+    let supplier = Some(format!("http://127.0.0.1:{}", free_port()).parse().unwrap());
+    let mut settings = settings(&sandbox);
+    settings.supplier = supplier;
+    let mut comparison = Comparison::open_with(Preset::Seed, sandbox, settings, program).await;
+    comparison.begin_with(Subject::Policies, false);
+    comparison.until("the end", |app| app.comparison().is_some_and(ComparisonState::is_over)).await;
+    let [header, lookup, none] = comparison.app.comparison().unwrap().sides();
+    assert_eq!((header.verdict(), none.verdict()), (RIGHT, WRONG));
+    let SideStage::Failed(cause) = lookup.stage() else { panic!("{:?}", lookup.stage()) };
+    assert!(cause.contains("no room on the disk"), "{cause}");
+    assert_eq!(comparison.running_workers().len(), 2, "it has no worker");
+    comparison.end();
+    comparison.assert_cleared().await;
 }
