@@ -8,8 +8,8 @@ use super::{
     message::{Link, LogLevel, Server, Worker},
     notice::Tone,
     orders::{Orders, Slot, poll_schedule::PollSchedule},
+    process_exit::ProcessExit,
     sanitized::text,
-    worker_exit::WorkerExit,
 };
 
 /// Identities of own workers that are remembered: the server lists a dead worker for minutes.
@@ -197,7 +197,7 @@ impl Connections {
             Worker::Elsewhere => Some((LogLevel::Info, "another worker is polling".to_owned())),
             Worker::Stopped => Some((LogLevel::Info, "the worker has finished and stopped".to_owned())),
             Worker::Killed => Some((LogLevel::Warn, "the worker was killed on request".to_owned())),
-            Worker::Exited { cause: WorkerExit::Aborted, .. } if crash_planned => {
+            Worker::Exited { cause: ProcessExit::Aborted, .. } if crash_planned => {
                 let pid = if let Worker::Ready { pid } = self.worker { format!(" {pid}") } else { String::new() };
                 Some((LogLevel::Warn, format!("worker{pid} crashed as the fault plan specifies")))
             }
@@ -283,7 +283,8 @@ pub fn sanitized_worker(worker: Worker) -> Worker {
 mod tests {
     use crate::{
         app::{
-            Command, Intent, LogLevel, Message, Overlay, Question, Worker, WorkerExit, testing::fixture::Scene, trouble,
+            Command, Intent, LogLevel, Message, Overlay, ProcessExit, Question, Worker, testing::fixture::Scene,
+            trouble,
         },
         faults::Preset,
     };
@@ -310,7 +311,7 @@ mod tests {
     #[test]
     fn only_a_planned_crash_is_logged_as_planned() {
         let crash = || {
-            let cause = WorkerExit::Aborted;
+            let cause = ProcessExit::Aborted;
             Message::Worker(Worker::Exited { cause, restart_at: None })
         };
         let last = |scene: &Scene| {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::{
-    Description, Intent, NotesPage, Scroll, SupplierReport, Tone, WorkerExit, subject::Candidate, watch::WatchNews,
+    Description, Intent, NotesPage, ProcessExit, Scroll, SupplierReport, Tone, subject::Candidate, watch::WatchNews,
 };
 
 /// What the runtime reports to the application.
@@ -299,7 +299,7 @@ pub enum Worker {
     /// It has exited without a request.
     Exited {
         /// How it ended.
-        cause: WorkerExit,
+        cause: ProcessExit,
         /// When it is started again; `None`: not by itself.
         restart_at: Option<UnixMillis>,
     },

@@ -29,6 +29,7 @@ mod mode;
 mod notice;
 mod options;
 mod orders;
+mod process_exit;
 mod replay_bar;
 mod sanitized;
 mod scenario_run;
@@ -37,7 +38,6 @@ mod supplier;
 mod update;
 mod walkthrough;
 mod watch;
-mod worker_exit;
 
 #[cfg(test)]
 pub(crate) mod testing;
@@ -90,6 +90,7 @@ pub use orders::execution::{Execution, OrderDetails, OrderVerdict};
 pub use orders::observed_wait::ObservedWait;
 pub use orders::progress::{NextAttempt, Stage};
 pub use orders::{Orders, Slot};
+pub use process_exit::ProcessExit;
 pub use replay_bar::{ReplayBar, ReplayState};
 pub use scenario_run::initial_stock::InitialStock;
 pub use scenario_run::{Check, CheckResult, RunCounts, RunState, ScenarioRun, SentOrder};
@@ -109,7 +110,6 @@ pub use watch::{
     WatchNews, WatchOptions, WatchProblem, WatchRequest, Watched, doubt_of_empty_list, explain_problem,
     latest_certainty, latest_failure, nearest_ids, retry_warnings,
 };
-pub use worker_exit::WorkerExit;
 
 /// The whole state of the dashboard.
 #[derive(Debug, Clone)]

@@ -15,7 +15,7 @@ use tokio::{
     process::{Child, ChildStdin, ChildStdout, Command},
 };
 
-use crate::{app::WorkerExit, domain::sanitize};
+use crate::{app::ProcessExit, domain::sanitize};
 
 /// Maximum length of a process's first line, in characters.
 const MAX_LINE_CHARS: usize = 300;
@@ -26,7 +26,7 @@ pub enum ChildEvent {
     /// The process is ready. The text follows the prefix in its first line.
     Ready(String),
     /// The process has ended.
-    Ended(WorkerExit),
+    Ended(ProcessExit),
 }
 
 /// A running child process. Dropping it lets the process finish its work and end.
@@ -89,7 +89,7 @@ impl ChildProcess {
         }
         // Tokio closes a child's standard input before waiting, which would end the process. `spawn` has taken it out.
         let status = self.child.wait().await?;
-        Ok(ChildEvent::Ended(self.reason.take().map_or_else(|| exit_of(status), WorkerExit::Reason)))
+        Ok(ChildEvent::Ended(self.reason.take().map_or_else(|| exit_of(status), ProcessExit::Reason)))
     }
 
     /// Sends SIGKILL.
@@ -107,14 +107,14 @@ impl ChildProcess {
 }
 
 /// How a process ended.
-fn exit_of(status: ExitStatus) -> WorkerExit {
+fn exit_of(status: ExitStatus) -> ProcessExit {
     const SIGABRT: i32 = Signal::ABORT.as_raw();
     const SIGKILL: i32 = Signal::KILL.as_raw();
     match (status.code(), status.signal()) {
-        (Some(code), _) if code != 0 => WorkerExit::Code(code),
-        (None, Some(SIGABRT)) => WorkerExit::Aborted,
-        (None, Some(SIGKILL)) => WorkerExit::Killed,
-        (None, Some(signal)) => WorkerExit::Signal(signal),
-        _ => WorkerExit::Finished,
+        (Some(code), _) if code != 0 => ProcessExit::Code(code),
+        (None, Some(SIGABRT)) => ProcessExit::Aborted,
+        (None, Some(SIGKILL)) => ProcessExit::Killed,
+        (None, Some(signal)) => ProcessExit::Signal(signal),
+        _ => ProcessExit::Finished,
     }
 }

@@ -1,10 +1,10 @@
-//! Keeps the supplier process of a scenario, and reports the supplier's counters.
+//! Keeps the supplier process that this program starts, and reports a supplier's counters.
 
 use std::{fs, io, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
-    time::timeout,
+    time::{Instant, sleep, timeout},
 };
 
 use super::{
@@ -13,13 +13,14 @@ use super::{
     supplier_child::SupplierCommand,
 };
 use crate::{
-    app::{Message, SupplierCounts, SupplierReport, SupplierState, Tone},
+    app::{Message, ProcessExit, SupplierCounts, SupplierReport, SupplierState, Tone},
     clock::now,
     domain::{IdempotencyKey, Order, Units},
     supplier::{
         SupplierClient, SupplierError,
         api::{OrderRequest, Quantity},
     },
+    temporal::backoff,
 };
 
 /// Maximum time until a supplier listens, or has ended.
@@ -27,6 +28,9 @@ const PROCESS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Maximum time for an answer to a question about shipments.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Run time after which a supplier that ends is started again with the shortest delay.
+const STABLE_AFTER: Duration = Duration::from_secs(10);
 
 /// Interval of the questions about shipments.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
@@ -42,76 +46,165 @@ pub(super) enum SupplierRequest {
     Empty(oneshot::Sender<io::Result<()>>),
 }
 
-/// Starts the supplier, and runs until the sender of requests is dropped.
+/// Starts the supplier, and runs until the sender of requests is dropped. A supplier that ends without a request is started
+/// again, as a worker is.
 pub(super) async fn keep(
     command: SupplierCommand,
     mut requests: mpsc::Receiver<SupplierRequest>,
     messages: mpsc::Sender<Message>,
 ) {
-    let mut keeper = Keeper { command, child: None };
-    let mut problem = keeper.start().await.err();
+    let mut keeper = Keeper { command, messages, crashes: 0, reported: None };
+    let mut next = Next::Run(None);
     loop {
-        if let Some(problem) = problem.take() {
-            let text = format!("the supplier could not be started or stopped: {problem}");
-            send(&messages, Message::Notice { text, tone: Tone::Bad }).await;
-        }
-        problem = match requests.recv().await {
-            Some(SupplierRequest::Start) => keeper.start().await.err(),
-            Some(SupplierRequest::Kill) => keeper.kill().await.err(),
-            Some(SupplierRequest::Empty(answer)) => {
-                let _run_over = answer.send(keeper.empty().await);
-                None
+        next = match next {
+            Next::Run(emptied) => keeper.run(emptied, &mut requests).await,
+            Next::RunAfter(wait) => tokio::select! {
+                () = sleep(wait) => Next::Run(None),
+                request = requests.recv() => keeper.obey(request, None).await,
+            },
+            Next::WaitForRequest => {
+                let request = requests.recv().await;
+                keeper.obey(request, None).await
             }
-            None => return keeper.stop().await,
+            Next::End => return,
         };
     }
 }
 
+/// The sender of the answer to [`SupplierRequest::Empty`].
+type Emptied = oneshot::Sender<io::Result<()>>;
+
+enum Next {
+    /// Start the process, and report that it listens.
+    Run(Option<Emptied>),
+    RunAfter(Duration),
+    WaitForRequest,
+    End,
+}
+
 struct Keeper {
     command: SupplierCommand,
-    child: Option<ChildProcess>,
+    messages: mpsc::Sender<Message>,
+    /// Ends without a request, one soon after the other.
+    crashes: u32,
+    /// The last end that a notice has reported, so that a supplier that cannot start is reported once.
+    reported: Option<ProcessExit>,
 }
 
 impl Keeper {
-    /// Starts the process, in place of one that has ended, and waits until it listens.
-    async fn start(&mut self) -> io::Result<()> {
-        self.kill().await?;
-        let mut child = self.command.spawn()?;
-        match within(child.next()).await? {
-            ChildEvent::Ready(_) => {
-                self.child = Some(child);
-                Ok(())
+    /// Starts the process, and monitors it until it has ended.
+    async fn run(&mut self, emptied: Option<Emptied>, requests: &mut mpsc::Receiver<SupplierRequest>) -> Next {
+        let began = Instant::now();
+        let started = self.start().await;
+        if let Some(emptied) = emptied {
+            let _run_over = emptied.send(started.as_ref().map(drop).map_err(|how| io::Error::other(how.to_string())));
+        }
+        let mut child = match started {
+            Ok(child) => child,
+            Err(how) => return self.crashed(how, began).await,
+        };
+        loop {
+            tokio::select! {
+                event = child.next() => match event {
+                    Ok(ChildEvent::Ready(_)) => {}
+                    Ok(ChildEvent::Ended(how)) => return self.crashed(how, began).await,
+                    Err(error) => return self.crashed(ProcessExit::Reason(error.to_string()), began).await,
+                },
+                request = requests.recv() => return self.obey(request, Some(child)).await,
             }
-            ChildEvent::Ended(how) => Err(io::Error::other(how.to_string())),
         }
     }
 
-    async fn kill(&mut self) -> io::Result<()> {
-        let Some(mut child) = self.child.take() else { return Ok(()) };
-        // A process that has ended by itself cannot be killed.
-        let _has_ended = child.kill();
-        within(child.next()).await.map(drop)
+    /// Starts the process, and waits until it listens.
+    async fn start(&self) -> Result<ChildProcess, ProcessExit> {
+        let started = async {
+            let mut child = self.command.spawn()?;
+            Ok::<_, io::Error>((within(child.next()).await?, child))
+        };
+        match started.await {
+            Ok((ChildEvent::Ready(_), child)) => Ok(child),
+            Ok((ChildEvent::Ended(how), _)) => Err(how),
+            Err(error) => Err(ProcessExit::Reason(format!("could not be started: {error}"))),
+        }
     }
 
-    /// Starts the process without shipments. The file with the earlier ones gets a suffix with the time.
-    async fn empty(&mut self) -> io::Result<()> {
-        self.kill().await?;
+    /// Executes a request. `child`: the running process.
+    async fn obey(&mut self, request: Option<SupplierRequest>, child: Option<ChildProcess>) -> Next {
+        self.crashes = 0;
+        match request {
+            // A process that runs does not answer, or it would not be started.
+            Some(SupplierRequest::Start) => {
+                self.reported = None;
+                self.kill(child).await;
+                Next::Run(None)
+            }
+            Some(SupplierRequest::Kill) => {
+                self.kill(child).await;
+                Next::WaitForRequest
+            }
+            Some(SupplierRequest::Empty(answer)) => self.empty(child, answer).await,
+            None => {
+                // Its process finishes its requests.
+                if let Some(mut child) = child {
+                    child.stop();
+                    let _ended_or_too_late = within(child.next()).await;
+                }
+                Next::End
+            }
+        }
+    }
+
+    /// Ends the process and sets its file aside, which gets a suffix with the time. Then starts the process, and answers
+    /// when it listens.
+    async fn empty(&mut self, child: Option<ChildProcess>, answer: Emptied) -> Next {
         let file = &self.command.file;
         let mut kept = file.clone().into_os_string();
         kept.push(format!(".reset-{}", now().0));
-        match fs::rename(file, kept) {
+        let set_aside = kill(child).await.and_then(|()| match fs::rename(file, kept) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => self.start().await,
+            _ => Ok(()),
+        });
+        match set_aside {
+            Ok(()) => Next::Run(Some(answer)),
+            Err(error) => {
+                let _run_over = answer.send(Err(error));
+                Next::Run(None)
+            }
         }
     }
 
-    /// Lets the process finish its requests.
-    async fn stop(mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.stop();
-            let _ended_or_too_late = within(child.next()).await;
+    async fn kill(&self, child: Option<ChildProcess>) {
+        if let Err(error) = kill(child).await {
+            self.notify(format!("the supplier could not be killed: {error}")).await;
         }
     }
+
+    /// Reports an end without a request, and returns when the next process starts. The delay grows with each end that
+    /// follows soon after a start.
+    async fn crashed(&mut self, how: ProcessExit, started: Instant) -> Next {
+        if started.elapsed() > STABLE_AFTER {
+            (self.crashes, self.reported) = (0, None);
+        }
+        self.crashes = self.crashes.saturating_add(1);
+        tracing::warn!(%how, "the supplier ended");
+        if self.reported.as_ref() != Some(&how) {
+            self.notify(format!("the supplier ended: {how}; it is started again")).await;
+            self.reported = Some(how);
+        }
+        Next::RunAfter(backoff(self.crashes))
+    }
+
+    async fn notify(&self, text: String) {
+        send(&self.messages, Message::Notice { text, tone: Tone::Bad }).await;
+    }
+}
+
+/// Kills a process, and waits until it has ended.
+async fn kill(child: Option<ChildProcess>) -> io::Result<()> {
+    let Some(mut child) = child else { return Ok(()) };
+    // A process that has ended by itself cannot be killed.
+    let _has_ended = child.kill();
+    within(child.next()).await.map(drop)
 }
 
 async fn within<T>(step: impl Future<Output = io::Result<T>>) -> io::Result<T> {

@@ -15,7 +15,7 @@ use super::{
     worker_child::WorkerCommand,
 };
 use crate::{
-    app::{Message, Tone, Worker, WorkerExit},
+    app::{Message, ProcessExit, Tone, Worker},
     clock::now,
     temporal::backoff,
 };
@@ -137,7 +137,7 @@ impl Keeper {
         match self.command.spawn() {
             Ok(child) => self.monitor(child, requests).await,
             Err(error) => {
-                let cause = WorkerExit::Reason(format!("could not be started: {error}"));
+                let cause = ProcessExit::Reason(format!("could not be started: {error}"));
                 self.crashed(cause, Instant::now()).await
             }
         }
@@ -155,7 +155,7 @@ impl Keeper {
                     Ok(ChildEvent::Ready(_)) => self.report(Worker::Ready { pid: child.pid() }).await,
                     Ok(ChildEvent::Ended(how)) => return self.ended(how, ending, start_next, started).await,
                     Err(error) => {
-                        let how = WorkerExit::Reason(error.to_string());
+                        let how = ProcessExit::Reason(error.to_string());
                         return self.ended(how, ending, start_next, started).await;
                     },
                 },
@@ -180,7 +180,7 @@ impl Keeper {
 
     async fn ended(
         &mut self,
-        how: WorkerExit,
+        how: ProcessExit,
         ending: Option<WorkerRequest>,
         start_next: bool,
         started: Instant,
@@ -200,7 +200,7 @@ impl Keeper {
 
     /// Reports a crash and when the next worker starts. The delay grows with each crash that follows soon after a
     /// start.
-    async fn crashed(&mut self, cause: WorkerExit, started: Instant) -> Next {
+    async fn crashed(&mut self, cause: ProcessExit, started: Instant) -> Next {
         self.crashes = if started.elapsed() > STABLE_AFTER { 1 } else { self.crashes.saturating_add(1) };
         let wait = backoff(self.crashes);
         let restart_at = now().saturating_add(wait);

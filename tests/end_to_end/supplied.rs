@@ -19,7 +19,7 @@ use idempotence::{
 use serde_json::Value;
 
 use crate::{
-    sandbox::{PROGRAM, Sandbox, WorkerProcess, address, applied, free_port, offline, order},
+    sandbox::{PROGRAM, Sandbox, WorkerProcess, applied, free_port, offline, order},
     screen::{Screen, dashboard},
 };
 
@@ -380,6 +380,53 @@ async fn without_a_supplier_nothing_is_sent_and_nothing_changes() {
     sandbox.assert_right(1001);
 }
 
+/// The ids of the processes that are suppliers at this port.
+fn suppliers_at(port: u16) -> Vec<u32> {
+    let address = format!("127.0.0.1:{port}");
+    let is_one = |id: &u32| {
+        let arguments = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        let arguments: Vec<_> = arguments.split(|byte| *byte == 0).collect();
+        arguments.contains(&&b"supplier"[..]) && arguments.contains(&address.as_bytes())
+    };
+    let names = std::fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+    names.filter_map(|name| name.parse().ok()).filter(is_one).collect()
+}
+
+#[test]
+fn a_supplier_that_another_program_kills_is_started_again_and_one_that_the_user_kills_is_not() {
+    if offline() {
+        return;
+    }
+    let (sandbox, port) = (Sandbox::new(), free_port());
+    // The demo order has one workflow id on a server, so this test uses its own server.
+    let server = format!("127.0.0.1:{}", free_port());
+    let mut command = dashboard(&sandbox, &server);
+    command.env("SUPPLIER_URL", format!("http://127.0.0.1:{port}"));
+    let mut screen = Screen::run(command, 120, 40);
+    screen.wait_for("worker ● ready");
+    screen.wait_for("shipped 0, credited 0");
+    screen.press("K");
+    screen.wait_for("supplier:  DOWN ");
+    screen.press("s");
+    // The first retry takes longer than a restart.
+    let retries = |shown: &str| {
+        let line = shown.lines().find_map(|line| line.split_once("retries: update ")?.1.split_once("  supplier "));
+        line.and_then(|(_, rest)| rest.split(' ').next()?.parse::<u32>().ok()).unwrap_or_default()
+    };
+    screen.wait_until("a retry of the supplier order", |shown| retries(shown) > 0);
+    assert!(suppliers_at(port).is_empty());
+    screen.press("K");
+    screen.wait_for("supplier:  RIGHT  shipped 1, credited 1");
+    let [before] = suppliers_at(port)[..] else { panic!() };
+    crate::screen::send(rustix::process::Signal::KILL, before);
+    screen.wait_for("the supplier ended: killed (SIGKILL); it is started again");
+    screen.wait_until("another process", |_| suppliers_at(port).iter().any(|id| *id != before));
+    screen.wait_for("supplier:  RIGHT  shipped 1, credited 1");
+    screen.press("q");
+    assert!(screen.end().0.success());
+    assert!(suppliers_at(port).is_empty());
+}
+
 #[test]
 fn doctor_checks_the_supplier_of_the_settings() {
     let folder = tempfile::tempdir().unwrap();
@@ -406,7 +453,9 @@ fn the_dashboard_starts_its_supplier_and_compares_shipments_with_credits() {
         return;
     }
     let sandbox = Sandbox::new();
-    let mut command = dashboard(&sandbox, address());
+    // The demo order has one workflow id on a server, so this test uses its own server.
+    let server = format!("127.0.0.1:{}", free_port());
+    let mut command = dashboard(&sandbox, &server);
     command.env("SUPPLIER_URL", format!("http://127.0.0.1:{}", free_port()));
     let mut screen = Screen::run(command, 80, 24);
     screen.wait_for("worker ● ready");

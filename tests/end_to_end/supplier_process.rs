@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use idempotence::{
-    app::WorkerExit,
+    app::ProcessExit,
     domain::{Activity, IdempotencyKey, RunEnd, Supply},
     runtime::{
         child::{ChildEvent, ChildProcess},
@@ -34,15 +34,15 @@ async fn a_supplier_that_was_killed_is_started_again_at_its_port() {
     let url = ready(&mut child).await;
     assert!(child.pid() > 0);
     child.kill().unwrap();
-    assert_eq!(child.next().await.unwrap(), ChildEvent::Ended(WorkerExit::Killed));
+    assert_eq!(child.next().await.unwrap(), ChildEvent::Ended(ProcessExit::Killed));
     let again = SupplierCommand { port: url.own_port().unwrap(), ..command };
     let mut child = again.spawn().unwrap();
     assert_eq!(ready(&mut child).await, url);
     // A second process says why it ends.
-    let ChildEvent::Ended(WorkerExit::Reason(reason)) = again.spawn().unwrap().next().await.unwrap() else { panic!() };
+    let ChildEvent::Ended(ProcessExit::Reason(reason)) = again.spawn().unwrap().next().await.unwrap() else { panic!() };
     assert!(reason.contains("supplier.jsonl"), "{reason}");
     child.stop();
-    assert_eq!(child.next().await.unwrap(), ChildEvent::Ended(WorkerExit::Finished));
+    assert_eq!(child.next().await.unwrap(), ChildEvent::Ended(ProcessExit::Finished));
 }
 
 /// A worker's supplier with one shipment of 500 units, whose key is that of order A12.

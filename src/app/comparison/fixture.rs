@@ -2,8 +2,8 @@
 
 use crate::{
     app::{
-        App, Candidate, Command, Comparison, ComparisonEvent, ComparisonNews, Intent, Message, SIDES, Worker,
-        WorkerExit,
+        App, Candidate, Command, Comparison, ComparisonEvent, ComparisonNews, Intent, Message, ProcessExit, SIDES,
+        Worker,
         testing::{
             fixture::{SUPPLIER, Scene, T0, UPDATE},
             supplier::Supplier,
@@ -209,7 +209,7 @@ impl Play {
             self.commit(side, order, UPDATE, attempt);
             let fault = Phase::Fault { point: Point::AfterCommit, action: Action::Crash };
             self.phase(side, order, UPDATE, attempt, fault);
-            let cause = WorkerExit::Aborted;
+            let cause = ProcessExit::Aborted;
             let restart_at = Some(UnixMillis(self.now + 250));
             self.tell(side, ComparisonEvent::Worker(Worker::Exited { cause, restart_at }));
         }

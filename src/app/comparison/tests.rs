@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     app::{
-        App, AttemptState, Command, ComparisonEvent, Intent, Link, Message, Overlay, Server, SupplierReport,
-        SupplierState, Worker, WorkerExit,
+        App, AttemptState, Command, ComparisonEvent, Intent, Link, Message, Overlay, ProcessExit, Server,
+        SupplierReport, SupplierState, Worker,
         testing::fixture::{SUPPLIER, Scene, UPDATE, setup},
     },
     domain::{Guard, KeyPolicy},
@@ -252,7 +252,7 @@ fn a_pair_is_open_until_every_attempt_has_ended_and_the_supplier_was_asked_after
 #[test]
 fn an_attempt_whose_worker_has_died_is_not_awaited() {
     let mut play = Play::waiting_policies(true);
-    let cause = WorkerExit::Killed;
+    let cause = ProcessExit::Killed;
     for candidate in Subject::Policies.candidates() {
         play.tell(candidate, ComparisonEvent::Worker(Worker::Exited { cause: cause.clone(), restart_at: None }));
         play.wait(1);

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 
 use crate::{
     app::{
-        App, Command, Core, InitialStock, Intent, Link, Message, Options, Script, Server, StartMode, StartOrder,
-        Worker, WorkerExit, parse_script,
+        App, Command, Core, InitialStock, Intent, Link, Message, Options, ProcessExit, Script, Server, StartMode,
+        StartOrder, Worker, parse_script,
     },
     domain::{
         Activity, Attempt, Decision, Delivery, Effect, Inventory, InventoryModel, KeyPolicy, Order, Origin, ProductId,
@@ -342,7 +342,7 @@ impl World {
         match action {
             Action::Crash => {
                 let restart_at = Some(UnixMillis(self.now));
-                self.tell(Message::Worker(Worker::Exited { cause: WorkerExit::Aborted, restart_at }));
+                self.tell(Message::Worker(Worker::Exited { cause: ProcessExit::Aborted, restart_at }));
                 self.new_worker();
             }
             Action::Hang => self.asleep.push_back((open.clone(), point)),

@@ -91,7 +91,7 @@ fn around(scene: &mut Scene, number: usize) {
             scene.tell(Message::Link(Link::Up));
         }
         1 => {
-            scene.tell(Message::Worker(Worker::Exited { cause: WorkerExit::Aborted, restart_at: Some(at) }));
+            scene.tell(Message::Worker(Worker::Exited { cause: ProcessExit::Aborted, restart_at: Some(at) }));
             scene.tell(Message::Worker(Worker::Ready { pid: 4242 }));
         }
         2 => {

@@ -2,7 +2,7 @@
 
 use crate::{
     app::{
-        App, Link, Message, Options, RunState, ScenarioRun, Worker, WorkerExit,
+        App, Link, Message, Options, ProcessExit, RunState, ScenarioRun, Worker,
         testing::{
             fixture,
             headless::{scenario, scenario_mode},
@@ -53,7 +53,7 @@ fn down() -> Link {
 
 #[test]
 fn a_setup_without_a_ready_worker_shows_the_workers_state() {
-    let crashed = Worker::Exited { cause: WorkerExit::Code(1), restart_at: None };
+    let crashed = Worker::Exited { cause: ProcessExit::Code(1), restart_at: None };
     for (worker, expected) in [
         (Worker::Starting, "the worker is starting and is not polling yet"),
         (Worker::Elsewhere, "31@there is another program that polls the task queue"),

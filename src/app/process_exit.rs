@@ -1,4 +1,4 @@
-//! How a worker process ended without a request.
+//! How a child process, a worker or a supplier, ended.
 
 use std::fmt;
 
@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::sanitized;
 
-/// The recorded text of [`WorkerExit::Aborted`]. Recordings contain it, so it does not change.
+/// The recorded text of [`ProcessExit::Aborted`]. Recordings contain it, so it does not change.
 const RECORDED_ABORT: &str = "crashed (aborted, as planned faults do)";
 
-/// The end of a worker process. Recordings have it as text.
+/// The end of a child process. Recordings have it as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
-pub enum WorkerExit {
+pub enum ProcessExit {
     /// It exited with this code, which is not 0.
     Code(i32),
     /// It aborted (SIGABRT). Planned crashes do so; a defect can do so too.
@@ -23,11 +23,11 @@ pub enum WorkerExit {
     Signal(i32),
     /// It exited with code 0.
     Finished,
-    /// The reason that the worker printed, or the error that prevented its start.
+    /// The reason that the process printed, or the error that prevented its start.
     Reason(String),
 }
 
-impl WorkerExit {
+impl ProcessExit {
     /// The same, with a text that is harmless to show.
     #[must_use]
     pub fn sanitized(self) -> Self {
@@ -53,7 +53,7 @@ impl WorkerExit {
     }
 }
 
-impl fmt::Display for WorkerExit {
+impl fmt::Display for ProcessExit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(code) => write!(f, "exited with code {code}"),
@@ -66,16 +66,16 @@ impl fmt::Display for WorkerExit {
     }
 }
 
-impl From<String> for WorkerExit {
+impl From<String> for ProcessExit {
     fn from(text: String) -> Self {
         Self::known(&text).unwrap_or(Self::Reason(text))
     }
 }
 
-impl From<WorkerExit> for String {
-    fn from(exit: WorkerExit) -> Self {
+impl From<ProcessExit> for String {
+    fn from(exit: ProcessExit) -> Self {
         match exit {
-            WorkerExit::Aborted => RECORDED_ABORT.to_owned(),
+            ProcessExit::Aborted => RECORDED_ABORT.to_owned(),
             other => other.to_string(),
         }
     }
@@ -88,16 +88,16 @@ mod tests {
     #[test]
     fn an_exit_survives_its_recorded_text() {
         for (text, exit) in [
-            ("crashed (aborted, as planned faults do)", WorkerExit::Aborted),
-            ("killed (SIGKILL)", WorkerExit::Killed),
-            ("ended by signal 11", WorkerExit::Signal(11)),
-            ("exited with code 1", WorkerExit::Code(1)),
-            ("ended", WorkerExit::Finished),
-            ("exited with code +1", WorkerExit::Reason("exited with code +1".to_owned())),
-            ("crashed (aborted)", WorkerExit::Reason("crashed (aborted)".to_owned())),
-            ("the key is missing", WorkerExit::Reason("the key is missing".to_owned())),
+            ("crashed (aborted, as planned faults do)", ProcessExit::Aborted),
+            ("killed (SIGKILL)", ProcessExit::Killed),
+            ("ended by signal 11", ProcessExit::Signal(11)),
+            ("exited with code 1", ProcessExit::Code(1)),
+            ("ended", ProcessExit::Finished),
+            ("exited with code +1", ProcessExit::Reason("exited with code +1".to_owned())),
+            ("crashed (aborted)", ProcessExit::Reason("crashed (aborted)".to_owned())),
+            ("the key is missing", ProcessExit::Reason("the key is missing".to_owned())),
         ] {
-            assert_eq!(WorkerExit::from(text.to_owned()), exit);
+            assert_eq!(ProcessExit::from(text.to_owned()), exit);
             assert_eq!(String::from(exit), text);
         }
     }
