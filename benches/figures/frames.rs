@@ -363,6 +363,8 @@ impl Chaos {
                 payload: Payload::from("1 x 123456".to_owned()),
                 receipt,
                 shipment: None,
+                intent: None,
+                relay: None,
                 guard,
                 origin,
             })

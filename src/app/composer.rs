@@ -71,8 +71,8 @@ impl Composer {
     /// Skips the number of a fresh order that the journal records.
     pub fn skip_recorded_number(&mut self, record: &Record) {
         let order: &OrderId = match &record.fact {
-            Fact::Order(commit) | Fact::Supplier(commit) => &commit.origin.order,
-            Fact::Attempt(event) => &event.origin.order,
+            Fact::Order(commit) | Fact::Supplier(commit) | Fact::Intent(commit) => &commit.origin.order,
+            Fact::Attempt(event) | Fact::Relay(crate::store::RelayEvent { event, .. }) => &event.origin.order,
             Fact::Init(_) | Fact::Reject(_) | Fact::Adjust(_) | Fact::Aside(_) | Fact::Compacted(_) => return,
         };
         let number = order.as_str().strip_prefix(&self.session).and_then(|rest| rest.strip_prefix('-'));

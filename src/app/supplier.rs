@@ -4,6 +4,8 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::Audit;
+
 use super::{App, sanitized};
 
 /// A report about the supplier.
@@ -59,7 +61,7 @@ const fn is_zero(number: &u64) -> bool {
 pub enum PairVerdict {
     /// Each shipment is credited.
     Right,
-    /// They differ, and an order is open or the report is older than the journal.
+    /// A supplier order is in the outbox, or they differ and an order is open or the report is older than the journal.
     Pending,
     /// They differ, and no order is open.
     Wrong,
@@ -70,8 +72,11 @@ impl App {
     #[must_use]
     pub fn pair_verdict(&self) -> Option<PairVerdict> {
         let shipped = self.supplier()?.counts()?.shipped;
-        let credited = self.journal().audit.credited.count;
-        Some(match shipped.cmp(&credited) {
+        let Audit { credited, outbox, .. } = &self.journal().audit;
+        if !outbox.is_empty() {
+            return Some(PairVerdict::Pending);
+        }
+        Some(match shipped.cmp(&credited.count) {
             Ordering::Equal => PairVerdict::Right,
             Ordering::Greater if self.orders().open() == 0 => PairVerdict::Wrong,
             Ordering::Less | Ordering::Greater => PairVerdict::Pending,

@@ -62,7 +62,7 @@ pub struct SettingsArgs {
     #[arg(long, global = true, value_name = "URL", verbatim_doc_comment)]
     supplier: Option<String>,
     /// How the supplier recognises a repeated order:
-    /// header, lookup or none
+    /// header, outbox, lookup or none
     /// [IDEMPOTENCE_SUPPLIER_KEY; default: header]
     #[arg(long, global = true, value_name = "KEY", verbatim_doc_comment)]
     supplier_key: Option<String>,

@@ -46,6 +46,9 @@ pub async fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Fail
             "appliedTwice": twice,
             "seq": audit.seq,
         });
+        if let (false, Some(fields)) = (audit.outbox.is_empty(), object.as_object_mut()) {
+            fields.insert("outbox".to_owned(), units(audit.on_order()));
+        }
         if let (Some(problem), Some(fields)) = (&problem, object.as_object_mut()) {
             fields.insert("problem".to_owned(), json!(problem));
         }
@@ -60,6 +63,14 @@ pub async fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Fail
             }
             Some(_) => print::line(&format!("wrong: the database needs repair; its journal says {}", audit.actual)),
             None => print::line(&format!("{}: {}", verdict.name(), audit.sentence())),
+        }
+        let on_order = audit.on_order();
+        if !on_order.is_none() {
+            let orders = if on_order.count == 1 { "supplier order" } else { "supplier orders" };
+            print::line(&format!(
+                "outbox: {} {orders} of {} units; a worker with the supplier's address sends them",
+                on_order.count, on_order.units
+            ));
         }
         if let Some((url, pairing)) = &pairing {
             print_pairing(url, pairing);
@@ -119,8 +130,11 @@ async fn add_shipments(
     }
 }
 
+fn units(Units { count, units }: Units) -> Value {
+    json!({ "count": count, "units": units })
+}
+
 fn as_json(url: &SupplierUrl, pairing: &Pairing) -> Value {
-    let units = |units: Units| json!({ "count": units.count, "units": units.units });
     let unpaired: Vec<_> = pairing
         .unpaired()
         .map(|unpaired| {

@@ -155,7 +155,7 @@ pub async fn play(
     let core = Paced::new(core);
     let (sender, mut messages) = mpsc::channel(MESSAGE_QUEUE_LEN);
     let executor = processes.start(&sandbox.settings, sender);
-    let played = session.run(core, &mut messages, |command| executor.execute(command)).await;
+    let played = Box::pin(session.run(core, &mut messages, |command| executor.execute(command))).await;
     drop(messages);
     // The sandbox is removed, so the worker does not need to finish.
     executor.finish(WorkerRequest::Kill, SHUTDOWN_TIMEOUT).await;

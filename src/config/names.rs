@@ -191,7 +191,7 @@ pub const NAMES: [Name; 58] = [
     Name::new(
         Supplier,
         "IDEMPOTENCE_SUPPLIER_KEY",
-        "how the supplier recognises a repeated order: header, lookup or none (default header)",
+        "how the supplier recognises a repeated order: header, outbox, lookup or none (default header)",
     ),
     Name::new(Screen, "LOG_LEVEL", "trace, debug, info, warn or error (default info)"),
     Name::new(Program, "TEMPORAL_CLI", "the temporal program that runs the embedded server"),

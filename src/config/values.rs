@@ -125,7 +125,7 @@ pub(super) fn supplier(found: &Found<'_>) -> Result<Option<SupplierUrl>, Setting
 
 /// Parses the name of a key policy.
 pub(super) fn supplier_key(found: &Found<'_>) -> Result<KeyPolicy, SettingsError> {
-    found.text.trim().parse().map_err(|_: UnknownKeyPolicy| found.invalid("it must be header, lookup or none"))
+    found.text.trim().parse().map_err(|_: UnknownKeyPolicy| found.invalid("it must be header, outbox, lookup or none"))
 }
 
 /// Parses a namespace or a task queue: not empty, within the server's limit, no control characters.

@@ -135,6 +135,14 @@ impl ActivityKey {
     }
 }
 
+impl ActivityKey {
+    /// The tries of a relay to send a supplier order, which have a lane like an activity.
+    #[must_use]
+    pub fn relay() -> Self {
+        Self { activity: ActivityType(Kind::Other("relay".into())), id: None }
+    }
+}
+
 impl Ord for ActivityKey {
     fn cmp(&self, other: &Self) -> Ordering {
         let rank = |key: &Self| key.activity.ours().map_or(Activity::ALL.len(), |activity| activity as usize);

@@ -6,8 +6,8 @@ use std::collections::{HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Activity, Delivery, Effect, Guard, IdempotencyKey, LedgerEntry, MAX_QUANTITY, Origin, Payload, ProductId, Receipt,
-    Rejection, ShipmentId, Stock, SupplierOrder,
+    Activity, Delivery, Effect, Guard, IdempotencyKey, Intent, LedgerEntry, MAX_QUANTITY, Origin, Outbox, Payload,
+    ProductId, Receipt, Rejection, ShipmentId, Stock, SupplierOrder,
 };
 
 /// Default of [`InventoryRules::max_ended`].
@@ -58,6 +58,8 @@ pub enum Decision {
     Skip(Receipt),
     /// A supplier must ship the units first. Nothing changes.
     Ship,
+    /// Commit this intent to order from the supplier. The stock does not change.
+    Intend(Change),
 }
 
 /// Why an effect is refused permanently.
@@ -92,6 +94,8 @@ pub struct Inventory {
     ended: VecDeque<ActivityExecution>,
     /// The stock at which an order was refused as too large, by idempotency key and run.
     too_little: HashMap<(IdempotencyKey, Box<str>), Stock>,
+    /// Supplier orders that are recorded and not shipped yet.
+    pub outbox: Outbox,
     rules: InventoryRules,
 }
 
@@ -110,6 +114,7 @@ impl Inventory {
             attempts_seen: HashMap::new(),
             ended: VecDeque::new(),
             too_little: HashMap::new(),
+            outbox: Outbox::default(),
             rules: rules.into(),
         }
     }
@@ -150,6 +155,11 @@ impl Inventory {
             Effect::Supplier(SupplierOrder { delivery: Delivery::NotShipped, .. }) if delta != 0 => {
                 return Ok(Decision::Ship);
             }
+            Effect::Supplier(SupplierOrder { delivery: Delivery::Outbox(_), .. }) if delta != 0 => {
+                let receipt = Receipt { delta: 0, stock: self.stock };
+                let (key, payload) = (effect.key(), effect.payload());
+                return Ok(Decision::Intend(Change { key, payload, receipt, shipment: None }));
+            }
             Effect::Supplier(SupplierOrder { delivery: Delivery::Shipped(shipment), .. }) => Some(shipment.clone()),
             Effect::Supplier(_) | Effect::Order(_) => None,
         };
@@ -179,7 +189,10 @@ impl Inventory {
             Effect::Order(_) => Ok(-quantity),
             // The units are on their way and paid for.
             Effect::Supplier(SupplierOrder { delivery: Delivery::Shipped(_), .. }) => Ok(quantity),
-            Effect::Supplier(_) if self.stock < self.rules.reorder_below => Ok(quantity),
+            // Units on order arrive without another one.
+            Effect::Supplier(_) if self.stock.saturating_add(self.outbox.units()) < self.rules.reorder_below => {
+                Ok(quantity)
+            }
             Effect::Supplier(_) => Ok(0),
         }
     }
@@ -190,6 +203,19 @@ impl Inventory {
         if origin.activity == Activity::UpdateInventory {
             origin.order.as_str().clone_into(&mut self.last_order);
         }
+    }
+
+    /// Returns the change that credits the shipment of an intent; `None` if the intent is not in the outbox any more, because
+    /// another worker has credited it or the database was reset.
+    #[must_use]
+    pub fn credit(&self, intent: &Intent, shipment: ShipmentId) -> Option<Change> {
+        let SupplierOrder { product, quantity, .. } = &intent.order;
+        self.outbox.contains(intent).then(|| Change {
+            key: intent.key(),
+            payload: Payload::Units { quantity: *quantity, product: product.clone() },
+            receipt: Receipt { delta: *quantity, stock: self.stock.saturating_add(*quantity) },
+            shipment: Some(shipment),
+        })
     }
 
     /// Records that a run was refused because its order was larger than the stock.
@@ -261,15 +287,16 @@ impl Inventory {
                 .collect(),
             ended: self.ended.clone(),
             too_little: self.too_little.iter().map(|(refused, stock)| (refused.clone(), *stock)).collect(),
+            outbox: self.outbox.clone(),
         }
     }
 
     /// Returns the inventory that was stored.
     #[must_use]
     pub fn resume(state: InventoryState, rules: InventoryRules) -> Self {
-        let InventoryState { product, stock, last_order, retries, attempts_seen, ended, too_little } = state;
+        let InventoryState { product, stock, last_order, retries, attempts_seen, ended, too_little, outbox } = state;
         let (attempts_seen, too_little) = (attempts_seen.into_iter().collect(), too_little.into_iter().collect());
-        Self { product, stock, last_order, retries, attempts_seen, ended, too_little, rules }
+        Self { product, stock, last_order, retries, attempts_seen, ended, too_little, outbox, rules }
     }
 
     /// Number of retries of an activity: the sum over its executions of (attempts - 1), attempts after a reset included.
@@ -306,6 +333,8 @@ pub struct InventoryState {
     attempts_seen: Vec<(ActivityExecution, Numbers)>,
     ended: VecDeque<ActivityExecution>,
     too_little: Vec<((IdempotencyKey, Box<str>), Stock)>,
+    #[serde(default, skip_serializing_if = "Outbox::is_empty")]
+    outbox: Outbox,
 }
 
 /// The attempt numbers of one activity execution since it was last reset.

@@ -20,6 +20,7 @@ mod ledger;
 pub mod millis;
 mod operation;
 mod order;
+mod outbox;
 mod outcome;
 mod payload;
 mod payload_content;
@@ -50,6 +51,7 @@ pub use operation::Operation;
 pub use order::{
     Effect, MAX_QUANTITY, Order, REORDER_BELOW, Rejection, SUPPLIER_QUANTITY, Stock, SupplierOrder, expected_quantity,
 };
+pub use outbox::{Intent, Outbox};
 pub use outcome::{OrderOutcome, RunEnd, RunResult};
 pub use payload::Payload;
 pub use payload_content::PayloadContent;
@@ -57,6 +59,6 @@ pub use pending::{PendingActivity, PendingState};
 pub use retry::RetryWaits;
 pub use run::Run;
 pub use sanitize::sanitize;
-pub use supply::{Delivery, KeyPolicy, ShipmentId, Supply, Units, UnknownKeyPolicy, UnknownSupply};
+pub use supply::{Delivery, KeyPolicy, RelayPlan, ShipmentId, Supply, Units, UnknownKeyPolicy, UnknownSupply};
 pub use visibility::{has_unsearchable_value, on_task_queue};
 pub use workflow_id::WorkflowId;

@@ -15,13 +15,16 @@ pub enum KeyPolicy {
     Header,
     /// The activity asks for shipments of the order before it sends it. Two attempts at the same time both find none.
     Lookup,
+    /// The order is recorded first, and the activity ends. A relay then sends it with the idempotency key until the supplier
+    /// confirms.
+    Outbox,
     /// Not at all: every attempt that sends the order ships units.
     None,
 }
 
 impl KeyPolicy {
     /// All policies, the safest first.
-    pub const ALL: [Self; 3] = [Self::Header, Self::Lookup, Self::None];
+    pub const ALL: [Self; 4] = [Self::Header, Self::Outbox, Self::Lookup, Self::None];
 
     /// The name in settings, scenario files and `--json`.
     #[must_use]
@@ -29,6 +32,7 @@ impl KeyPolicy {
         match self {
             Self::Header => "header",
             Self::Lookup => "lookup",
+            Self::Outbox => "outbox",
             Self::None => "none",
         }
     }
@@ -39,6 +43,7 @@ impl KeyPolicy {
         match self {
             Self::Header => "the key travels with the order",
             Self::Lookup => "asks before it sends",
+            Self::Outbox => "recorded first, then sent with the key",
             Self::None => "each retry ships again",
         }
     }
@@ -56,7 +61,7 @@ pub struct UnknownKeyPolicy(String);
 
 impl fmt::Display for UnknownKeyPolicy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown key policy '{}'; use header, lookup or none", self.0)
+        write!(f, "unknown key policy '{}'; use header, outbox, lookup or none", self.0)
     }
 }
 
@@ -100,7 +105,7 @@ pub struct UnknownSupply(String);
 
 impl fmt::Display for UnknownSupply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "unknown supply '{}'; use immediate, header, lookup or none", self.0)
+        write!(f, "unknown supply '{}'; use immediate, header, outbox, lookup or none", self.0)
     }
 }
 
@@ -158,6 +163,15 @@ impl fmt::Display for ShipmentId {
     }
 }
 
+/// What a relay needs to know of the order that causes an intent.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RelayPlan {
+    /// Its fault plan, as text.
+    pub faults: String,
+    /// Seed of the fault plan.
+    pub seed: u64,
+}
+
 /// Where the units of a supplier order come from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Delivery {
@@ -166,6 +180,8 @@ pub enum Delivery {
     Immediate,
     /// A supplier has to ship them first.
     NotShipped,
+    /// The order is recorded now, and sent to a supplier afterwards.
+    Outbox(RelayPlan),
     /// A supplier has shipped them, so they are credited whatever the stock is by now.
     Shipped(ShipmentId),
 }
@@ -212,6 +228,6 @@ mod tests {
         for supply in all {
             assert_eq!(supply.name().parse(), Ok(supply));
         }
-        assert!("off".parse::<Supply>().unwrap_err().to_string().contains("immediate, header, lookup or none"));
+        assert!("off".parse::<Supply>().unwrap_err().to_string().contains("immediate, header, outbox, lookup or none"));
     }
 }

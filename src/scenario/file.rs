@@ -8,7 +8,7 @@
 //! faults = "none"          # the default; or another preset, or a plan
 //! seed = 42                # the default
 //! limit_seconds = 60       # the default; at most an hour
-//! supplier = "header"      # a supplier ships; or lookup, none: its key policy. Default: no supplier
+//! supplier = "header"      # a supplier ships; or outbox, lookup, none: its key policy. Default: no supplier
 //! supplier_key_seconds = 2 # time for which that supplier knows a key; default: longer than any scenario
 //!
 //! [retry]                  # by default as everywhere: 1000, 2, 5000 and 10000
@@ -159,7 +159,9 @@ fn supplier(root: Table<'_>) -> Result<Option<ScenarioSupplier>, SourceError> {
 /// The refusal of a key that only a scenario with a supplier has.
 fn without_supplier(table: Table<'_>, key: &str) -> SourceError {
     let at = table.key(key).unwrap_or(table.at);
-    table.source.wrong(at, format!("{key} needs a supplier; add supplier = \"header\", \"lookup\" or \"none\""))
+    table
+        .source
+        .wrong(at, format!("{key} needs a supplier; add supplier = \"header\", \"outbox\", \"lookup\" or \"none\""))
 }
 
 fn acts(root: Table<'_>, places: &mut Places) -> Result<Vec<Act>, SourceError> {

@@ -40,6 +40,7 @@ built_in!(
     "supplier-down",
     "supplier-outage",
     "supplier-conflict",
+    "supplier-outbox",
 );
 
 /// Minimum similarity, from 0 to 1, of a name that is suggested.

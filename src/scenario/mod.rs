@@ -98,7 +98,7 @@ pub enum When {
     ServerDown,
     /// The link to the server is up.
     ServerUp,
-    /// An attempt of this order's supplier order has failed.
+    /// An attempt of this order's supplier order has failed, or a try of the relay to send it.
     NotSupplied(OrderId),
     /// The supplier is down.
     SupplierDown,

@@ -10,8 +10,8 @@ use std::{collections::HashSet, fmt::Display, time::Duration};
 use super::{ExpectedEnd, Placing, Scenario, What, When};
 use crate::{
     domain::{
-        Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, InventoryModel, OrderId, OrderOutcome, Origin,
-        REORDER_BELOW, Refusal,
+        Activity, Attempt, Decision, Effect, Guard, IdempotencyKey, Intent, InventoryModel, OrderId, OrderOutcome,
+        Origin, REORDER_BELOW, Refusal, RelayPlan, UnixMillis,
     },
     faults::{Action, Draw, FaultPlan, Point, Seed},
     store::{Document, STARTING_DOCUMENT, Verdict},
@@ -300,7 +300,9 @@ impl Prediction {
             Some(What::OtherClientOrder(_)) => *when == When::OtherClientShipped,
             Some(_) => *when == When::Ended,
         };
-        if placing.copies > 1 || !is_alone || !self.shipping.is_settled() {
+        // When the relay credits the units is not known.
+        let is_on_order = !self.inventory.outbox.is_empty();
+        if placing.copies > 1 || is_on_order || !is_alone || !self.shipping.is_settled() {
             return Err(Unknown::Timing);
         }
         self.shipping.settle();
@@ -371,7 +373,11 @@ impl Prediction {
             self.fails_before_commit(fault, run, strikes.activity)?;
             return Ok(Err(fault));
         }
+        let was_empty = self.inventory.outbox.is_empty();
         let ended = self.commit(&placing.effect(strikes.activity, delivery), guard, act);
+        if was_empty && !self.inventory.outbox.is_empty() {
+            self.relay(run)?;
+        }
         // An attempt that is refused ends there.
         let after = if ended.is_ok() { strikes.at(Point::AfterCommit) } else { None };
         Ok(after.map_or(Ok(ended), Err))
@@ -409,8 +415,15 @@ impl Prediction {
                 } else if counts && activity == Activity::SupplierOrder {
                     self.shipping.credit();
                 }
-                let (order, workflow) = (effect.order_id().clone(), String::new());
-                self.inventory.apply(change, &Origin { order, workflow, run, activity, attempt: Attempt::FIRST });
+                self.inventory.apply(change, &origin_of(effect, run));
+                Ok(OrderOutcome::Applied)
+            }
+            Decision::Intend(change) => {
+                if let Effect::Supplier(order) = effect.clone() {
+                    let (line, due) = (act as u64, UnixMillis::default());
+                    let (plan, origin) = (RelayPlan::default(), origin_of(effect, run));
+                    self.inventory.intend(change, Intent { line, order, guard, plan, origin, tries: 0, due });
+                }
                 Ok(OrderOutcome::Applied)
             }
         }
@@ -425,7 +438,8 @@ impl Prediction {
         }
         compare(Field::Deaths, "the number of worker deaths", expect.deaths, self.deaths)?;
         compare(Field::Late, "the number of late attempts", expect.late.filter(|_| !self.late_is_open), self.late)?;
-        compare(Field::Stock, "the stock at the end", expect.stock, self.inventory.stock)?;
+        let stock = self.inventory.stock.saturating_add(self.inventory.outbox.units());
+        compare(Field::Stock, "the stock at the end", expect.stock, stock)?;
         if let Some(shipments) = self.shipping.shipments() {
             compare(Field::Shipments, "the number of shipments", expect.shipments, shipments)?;
         }
@@ -440,6 +454,12 @@ impl Prediction {
             }
         }
     }
+}
+
+/// The origin of an effect in a run.
+fn origin_of(effect: &Effect, run: String) -> Origin {
+    let (order, activity) = (effect.order_id().clone(), effect.activity());
+    Origin { order, workflow: String::new(), run, activity, attempt: Attempt::FIRST }
 }
 
 #[cfg(test)]
@@ -607,13 +627,17 @@ mod tests {
         let expect = |shipments: u32, attempts: u32| {
             format!("stock = 1001\nverdict = 'right'\nshipments = {shipments}\nattempts = {{ supplier = {attempts} }}")
         };
-        for policy in KeyPolicy::ALL {
+        for policy in [KeyPolicy::Header, KeyPolicy::Lookup, KeyPolicy::None] {
             let head = format!("supplier = '{policy}'\nfaults = 'supplier.before-send=1*error'");
             assert_eq!(problem(&head, &acts("supplier outage"), &expect(1, 4)), "", "{head}");
             for (shipments, attempts) in [(2, 4), (1, 3)] {
                 assert_ne!(problem(&head, &acts("supplier outage"), &expect(shipments, attempts)), "", "{head}");
             }
         }
+        // The relay waits for the end of the outage, not the activity.
+        let head = "supplier = 'outbox'\nfaults = 'supplier.before-send=1*error'";
+        assert_eq!(problem(head, &acts("supplier outage"), &expect(1, 1)), "");
+        assert_ne!(problem(head, &acts("supplier outage"), &expect(1, 3)), "");
         // The order may come before the outage.
         let head = "supplier = 'header'";
         for attempts in [1, 3] {
@@ -640,9 +664,12 @@ mod tests {
                 "stock = {stock}\nverdict = 'right'\nshipments = {shipments}\nattempts = {{ supplier = {attempts} }}"
             )
         };
-        for (policy, outcome, found) in
-            [("header", "failed", (1, 0, 1)), ("lookup", "applied", (1001, 1, 1)), ("none", "applied", (1001, 1, 1))]
-        {
+        for (policy, outcome, found) in [
+            ("header", "failed", (1, 0, 1)),
+            ("outbox", "applied", (1, 0, 1)),
+            ("lookup", "applied", (1001, 1, 1)),
+            ("none", "applied", (1001, 1, 1)),
+        ] {
             let (head, (stock, shipments, attempts)) = (format!("supplier = '{policy}'"), found);
             let problem =
                 |outcome: &str, expect: &str| problem(&head, &acts(&format!("outcome = '{outcome}'")), expect);
@@ -673,6 +700,24 @@ mod tests {
         let other = other.replace("A12", "B");
         let acts = other + &order("after = 'other client shipped'\nquantity = 999");
         assert_eq!(problem("supplier = 'header'", &acts, &expect(1001, 1, 1)), "", "it has another key");
+    }
+
+    #[test]
+    fn the_relay_sends_an_order_with_its_key_after_the_activity_has_ended() {
+        for (faults, shipments, attempts) in [
+            ("none", 1, 1),
+            ("supplier.before-send=2*error", 1, 1),
+            ("supplier.after-send=2*error", 1, 1),
+            ("supplier.after-send=1*hang", 1, 1),
+            ("supplier.before-commit=1*error;supplier.after-send=3*error", 1, 2),
+            ("supplier.after-commit=1*error", 1, 2),
+        ] {
+            ships("supplier = 'outbox'", faults, shipments, attempts);
+        }
+        let expect = "stock = 1001\nverdict = 'right'\nshipments = 1";
+        let endless =
+            problem("supplier = 'outbox'\nfaults = 'supplier.after-send=error'", &order("quantity = 999"), expect);
+        assert!(endless.starts_with("supplier of order A12 never ends"), "{endless}");
     }
 
     #[test]

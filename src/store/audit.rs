@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     key_index::KeyIndex,
-    record::{Commit, Fact, Record},
+    record::{Commit, Fact, Phase, Record, RelayEvent},
 };
-use crate::domain::{IdempotencyKey, Stock, Units};
+use crate::domain::{IdempotencyKey, Payload, Stock, Units};
 
 /// Whether the stock is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -31,6 +31,16 @@ impl Verdict {
     }
 }
 
+/// A supplier order in the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OnOrder {
+    /// Number of units.
+    pub units: i64,
+    /// Whether the journal has an earlier effect with its key.
+    is_repetition: bool,
+}
+
 /// The totals of a journal.
 ///
 /// `expected = initial - quantities of distinct orders + supplier credits, one per key + adjustments`.
@@ -50,6 +60,9 @@ pub struct Audit {
     /// Credits of shipments. Without a guard, a supplier order can have several.
     #[serde(default, skip_serializing_if = "Units::is_none")]
     pub credited: Units,
+    /// Supplier orders in the outbox, by the line of their intent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outbox: BTreeMap<u64, OnOrder>,
     /// Number of changes to the document that were adopted.
     pub adjustments: u64,
     /// Keys whose effect changed the stock more than once, in the order of the second change.
@@ -88,10 +101,25 @@ impl Audit {
                 if commit.shipment.is_some() {
                     self.credited.add(commit.receipt.delta);
                 }
-                if commit.receipt.delta == 0 {
+                if let Some(intent) = commit.intent {
+                    self.fulfil(intent, commit);
+                } else if commit.receipt.delta == 0 {
                     self.know(record, place);
                 } else if self.apply(commit, place) {
                     self.supplier_orders += 1;
+                }
+            }
+            Fact::Intent(commit) => {
+                let times = self.count(&commit.key, place);
+                let units = match commit.payload {
+                    Payload::Units { quantity, .. } => quantity,
+                    Payload::Other(_) => 0,
+                };
+                self.outbox.insert(record.seq, OnOrder { units, is_repetition: times > 0 });
+            }
+            Fact::Relay(RelayEvent { intent, event }) => {
+                if matches!(event.phase, Phase::Failed { retryable: false, .. }) {
+                    self.outbox.remove(intent);
                 }
             }
             Fact::Adjust(adjustment) => {
@@ -106,9 +134,10 @@ impl Audit {
 
     /// Adds the key of a line that the totals include.
     pub fn know(&mut self, record: &Record, place: u64) {
-        let (key, changed_stock) = match &record.fact {
-            Fact::Order(commit) | Fact::Supplier(commit) => (Some(commit.key.clone()), commit.receipt.delta != 0),
-            fact => (fact.ledger_key(), true),
+        let fact = &record.fact;
+        let (key, changed_stock) = match fact {
+            Fact::Order(commit) | Fact::Supplier(commit) => (fact.ledger_key(), commit.receipt.delta != 0),
+            _ => (fact.ledger_key(), true),
         };
         if let Some(key) = key {
             self.keys.add(&key, place, changed_stock);
@@ -123,11 +152,7 @@ impl Audit {
     /// Adds an effect. Returns whether it is the first with its key.
     fn apply(&mut self, commit: &Commit, place: u64) -> bool {
         self.actual = commit.receipt.stock;
-        let others = self.keys.add(&commit.key, place, true);
-        let times = self.times.get(&commit.key).copied().unwrap_or_else(|| u32::from(others.changed_stock));
-        if times > 0 || others.exist {
-            self.times.insert(commit.key.clone(), times + 1);
-        }
+        let times = self.count(&commit.key, place);
         match times {
             0 => self.expected = self.expected.saturating_add(commit.receipt.delta),
             1 => self.applied_twice.push(commit.key.clone()),
@@ -136,7 +161,30 @@ impl Audit {
         times == 0
     }
 
-    /// Number of times that the effect of `key` was applied.
+    /// Counts an effect of a key. Returns how many there were before.
+    fn count(&mut self, key: &IdempotencyKey, place: u64) -> u32 {
+        let others = self.keys.add(key, place, true);
+        let times = self.times.get(key).copied().unwrap_or_else(|| u32::from(others.changed_stock));
+        if times > 0 || others.exist {
+            self.times.insert(key.clone(), times + 1);
+        }
+        times
+    }
+
+    /// Adds the credit of an intent, whose key was counted with the intent.
+    fn fulfil(&mut self, intent: u64, commit: &Commit) {
+        self.actual = commit.receipt.stock;
+        match self.outbox.remove(&intent) {
+            Some(OnOrder { is_repetition: false, .. }) => {
+                self.expected = self.expected.saturating_add(commit.receipt.delta);
+                self.supplier_orders += 1;
+            }
+            _ if !self.applied_twice.contains(&commit.key) => self.applied_twice.push(commit.key.clone()),
+            _ => {}
+        }
+    }
+
+    /// Number of times that the effect of `key` was applied, or is in the outbox.
     #[must_use]
     pub fn times_applied(&self, key: &IdempotencyKey) -> u32 {
         self.times.get(key).copied().unwrap_or_else(|| u32::from(self.keys.has_changed_stock(key)))
@@ -158,11 +206,20 @@ impl Audit {
         &self.keys
     }
 
+    /// The supplier orders in the outbox.
+    #[must_use]
+    pub fn on_order(&self) -> Units {
+        let mut units = Units::default();
+        self.outbox.values().for_each(|order| units.add(order.units));
+        units
+    }
+
     /// Returns the totals alone.
     pub(super) fn without_keys(&self) -> Self {
         Self {
             applied_twice: self.applied_twice.clone(),
             times: self.times.clone(),
+            outbox: self.outbox.clone(),
             keys: KeyIndex::default(),
             ..*self
         }
@@ -233,6 +290,8 @@ mod tests {
             payload: Payload::from(String::new()),
             receipt: Receipt { delta, stock },
             shipment: None,
+            intent: None,
+            relay: None,
             guard: Guard::Off,
             origin,
         };

@@ -38,7 +38,7 @@ pub(super) const MIN_JOURNAL_BYTES: u64 = 1 << 20;
 const MAX_HEADER_BYTES: u64 = 64 << 20;
 
 /// Version of the format, which changes if an older program cannot read the file.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Why a checkpoint is ignored.
 #[derive(Debug, thiserror::Error)]

@@ -4,18 +4,16 @@
 
 use std::time::Duration;
 
-use crate::domain::{
-    Change, Decision, Effect, Guard, IdempotencyKey, InventoryRules, LedgerEntry, Origin, Receipt, Refusal, UnixMillis,
-};
+use crate::domain::{IdempotencyKey, InventoryRules, LedgerEntry, UnixMillis};
 
 use super::{
-    CommitRequest, Note,
     compaction_state::{Compaction, CompactionLimits},
     error::{Damage, StoreError, failed},
     loaded::Loaded,
     progress::Progress,
-    record::{Aside, Commit, CommitOutcome, Fact, Record, Refused},
+    record::{Aside, Fact, Record},
     replay::Position,
+    request::{Answer, Request},
     storage::{FileId, Part, Stamp, Storage},
 };
 
@@ -25,29 +23,6 @@ pub const LOCK_WAIT: Duration = Duration::from_secs(2);
 /// Number of bytes in which the line of an effect is expected. They are doubled for a longer line.
 const LINE_BYTES: u64 = 1024;
 
-/// A request to the store.
-#[derive(Debug, Clone)]
-pub enum Request {
-    /// Apply an effect.
-    Commit(CommitRequest),
-    /// Return what would be done with an effect.
-    Preview(CommitRequest),
-    /// Record a fact that does not change the stock.
-    Note(Note),
-}
-
-/// The result of an effect that was not refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Committed {
-    /// Whether it was applied or recognised.
-    pub outcome: CommitOutcome,
-    /// The recorded result.
-    pub receipt: Receipt,
-    /// Whether the requesting workflow run applied the effect itself. A repetition is then its retry, not another
-    /// start.
-    pub same_run: bool,
-}
-
 /// When the document shows a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Publication {
@@ -56,10 +31,6 @@ pub enum Publication {
     /// With a later commit, which may be one without requests. For effects that come faster than the document is read.
     Later,
 }
-
-/// Result of one request. `None` for a note, which has no receipt, and for the preview of a supplier order whose units
-/// must be shipped first.
-pub type Answer = Result<Option<Committed>, StoreError>;
 
 /// The store of one process.
 #[derive(Debug)]
@@ -189,8 +160,9 @@ impl<M: Storage> Engine<M> {
         let mut answers = Vec::with_capacity(requests.len());
         let mut must_be_durable = false;
         for request in requests {
-            must_be_durable |= !matches!(request, Request::Note(Note::Attempt(_)) | Request::Preview(_));
-            answers.push(self.decide(request, &mut lines).map_err(StoreError::before_writing)?);
+            let answer = self.decide(request, &mut lines).map_err(StoreError::before_writing)?;
+            must_be_durable |= request.must_be_durable(&answer);
+            answers.push(answer);
         }
         self.write(&lines)?;
         let Loaded { attempts: now, position, .. } = self.state()?;
@@ -207,39 +179,15 @@ impl<M: Storage> Engine<M> {
 
     /// Decides one request, based on the state after the previous requests, and adds its line.
     fn decide(&mut self, request: &Request, lines: &mut Vec<u8>) -> Result<Answer, StoreError> {
-        match request {
-            Request::Note(Note::Attempt(event)) => self.add(Fact::Attempt(event.clone()), lines).map(|()| Ok(None)),
-            Request::Note(Note::Refused(refused)) => self.add(Fact::Reject(refused.clone()), lines).map(|()| Ok(None)),
-            Request::Commit(request) => self.decide_effect(request, lines),
-            Request::Preview(request) => self.preview(request, lines),
+        let recorded = match request.ledger_key() {
+            Some(key) => self.look_up(&key, lines)?,
+            None => None,
+        };
+        let (fact, answer) = request.decide(&self.state()?.inventory, recorded, (self.clock)());
+        if let Some(fact) = fact {
+            self.add(fact, lines)?;
         }
-    }
-
-    fn preview(&mut self, request: &CommitRequest, lines: &[u8]) -> Result<Answer, StoreError> {
-        let CommitRequest { effect, guard, origin } = request;
-        let recorded = if *guard == Guard::Ledger { self.look_up(&effect.key(), lines)? } else { None };
-        Ok(previewed(self.state()?.inventory.decide(effect, *guard, &origin.run, recorded)))
-    }
-
-    fn decide_effect(&mut self, request: &CommitRequest, lines: &mut Vec<u8>) -> Result<Answer, StoreError> {
-        let CommitRequest { effect, guard, origin } = request;
-        let committed = |outcome, receipt, same_run| Ok(Some(Committed { outcome, receipt, same_run }));
-        let recorded = if *guard == Guard::Ledger { self.look_up(&effect.key(), lines)? } else { None };
-        match self.state()?.inventory.decide(effect, *guard, &origin.run, recorded) {
-            Ok(Decision::Apply(change)) => {
-                let receipt = change.receipt.clone();
-                self.add(fact_of(effect, change, *guard, origin), lines)?;
-                Ok(committed(CommitOutcome::Applied, receipt, true))
-            }
-            Ok(Decision::Replay { receipt, same_run }) => Ok(committed(CommitOutcome::Replayed, receipt, same_run)),
-            Ok(Decision::Skip(receipt)) => Ok(committed(CommitOutcome::Skipped, receipt, false)),
-            Ok(Decision::Ship) => Ok(Err(StoreError::NotShipped)),
-            Err(refusal) => {
-                let error = StoreError::from(refusal);
-                self.add(Fact::Reject(Refused::new(effect, &error, origin)), lines)?;
-                Ok(Err(error))
-            }
-        }
+        Ok(answer)
     }
 
     /// Returns the ledger's entry for `key`, read from its line again. `lines` are not in the journal yet.
@@ -414,27 +362,5 @@ impl<M: Storage> Engine<M> {
 
     pub(super) fn state_mut(&mut self) -> Result<&mut Loaded, StoreError> {
         self.loaded.as_mut().ok_or(StoreError::Stopped)
-    }
-}
-
-/// Returns the answer to a preview.
-pub(super) fn previewed(decided: Result<Decision, Refusal>) -> Answer {
-    let committed = |outcome, receipt, same_run| Ok(Some(Committed { outcome, receipt, same_run }));
-    match decided {
-        Ok(Decision::Apply(change)) => committed(CommitOutcome::Applied, change.receipt, true),
-        Ok(Decision::Replay { receipt, same_run }) => committed(CommitOutcome::Replayed, receipt, same_run),
-        Ok(Decision::Skip(receipt)) => committed(CommitOutcome::Skipped, receipt, false),
-        Ok(Decision::Ship) => Ok(None),
-        Err(refusal) => Err(refusal.into()),
-    }
-}
-
-/// Returns the fact that records a change.
-pub(super) fn fact_of(effect: &Effect, change: Change, guard: Guard, origin: &Origin) -> Fact {
-    let Change { key, payload, receipt, shipment } = change;
-    let commit = Commit { key, payload, receipt, shipment, guard, origin: origin.clone() };
-    match effect {
-        Effect::Order(_) => Fact::Order(commit),
-        Effect::Supplier(_) => Fact::Supplier(commit),
     }
 }

@@ -248,9 +248,11 @@ impl ReadJournal {
                 self.product = Some(init.product.clone());
                 self.start = (init.stock, init.last_order.clone());
             }
-            Fact::Order(commit) | Fact::Supplier(commit) => check(commit.receipt.delta, commit.receipt.stock)?,
+            Fact::Order(commit) | Fact::Supplier(commit) | Fact::Intent(commit) => {
+                check(commit.receipt.delta, commit.receipt.stock)?;
+            }
             Fact::Adjust(adjustment) => check(adjustment.delta, adjustment.stock)?,
-            Fact::Reject(_) | Fact::Attempt(_) | Fact::Aside(_) | Fact::Compacted(_) => {}
+            Fact::Reject(_) | Fact::Attempt(_) | Fact::Relay(_) | Fact::Aside(_) | Fact::Compacted(_) => {}
         }
         self.audit.observe(record, seq);
         if self.audit.actual != before || seq == 1 {

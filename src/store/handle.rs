@@ -13,10 +13,11 @@ use futures::{
 };
 
 use super::{
-    CommitRequest, Note, Store,
-    engine::{Answer, Committed, Request},
+    CommitRequest, CreditRequest, Note, Store,
     error::{StoreError, failed},
+    request::{Answer, Committed, Reply, Request},
 };
+use crate::domain::Intent;
 
 /// A request and the channel for its answer.
 pub(super) struct Job {
@@ -78,12 +79,41 @@ impl StoreHandle {
 impl Store for StoreHandle {
     fn commit(&self, request: CommitRequest) -> BoxFuture<'static, Result<Committed, StoreError>> {
         let answer = self.ask(Request::Commit(request));
-        async move { answer.await?.ok_or(StoreError::Stopped) }.boxed()
+        async move { answer.await?.committed().ok_or(StoreError::Stopped) }.boxed()
     }
 
     fn must_ship(&self, request: CommitRequest) -> BoxFuture<'static, Result<bool, StoreError>> {
         let answer = self.ask(Request::Preview(request));
-        async move { Ok(answer.await?.is_none()) }.boxed()
+        async move {
+            match answer.await {
+                Ok(_) => Ok(false),
+                Err(StoreError::NotShipped) => Ok(true),
+                Err(error) => Err(error),
+            }
+        }
+        .boxed()
+    }
+
+    fn claim(&self) -> BoxFuture<'static, Result<Option<Box<Intent>>, StoreError>> {
+        let answer = self.ask(Request::Claim);
+        async move {
+            match answer.await? {
+                Reply::Claimed(intent) => Ok(intent),
+                _ => Err(StoreError::Stopped),
+            }
+        }
+        .boxed()
+    }
+
+    fn credit(&self, request: CreditRequest) -> BoxFuture<'static, Result<bool, StoreError>> {
+        let answer = self.ask(Request::Credit(request));
+        async move {
+            match answer.await? {
+                Reply::Credited(is_new) => Ok(is_new),
+                _ => Err(StoreError::Stopped),
+            }
+        }
+        .boxed()
     }
 
     fn note(&self, note: Note) -> BoxFuture<'static, Result<(), StoreError>> {

@@ -6,6 +6,7 @@
 //! | `line`, `record`, `replay` | the journal's lines, and the state after them |
 //! | `document` | the JSON document, for people and other programs |
 //! | `engine`, `loaded` | the commit protocol, and the state after the journal in memory |
+//! | `request` | the requests, and the line and the answer that follow from each |
 //! | `key_index` | the lines of each idempotency key, in little memory |
 //! | `recovery`, `reset` | opening and resetting a database |
 //! | `checkpoint` | a cache of the state after a part of the journal |
@@ -40,6 +41,7 @@ mod reader;
 pub mod record;
 mod recovery;
 mod replay;
+mod request;
 mod reset;
 mod rewrite;
 pub mod storage;
@@ -49,10 +51,10 @@ use std::path::Path;
 
 use futures::future::BoxFuture;
 
-pub use audit::{Audit, Verdict};
+pub use audit::{Audit, OnOrder, Verdict};
 pub use compaction_state::CompactionLimits;
 pub use document::{Document, Retries, STARTING_DOCUMENT};
-pub use engine::{Committed, Engine, Publication, Request};
+pub use engine::{Engine, Publication};
 pub use error::{Damage, StoreError, Witness};
 pub use examine::{Difference, Examination, Problem, examine};
 #[cfg(test)]
@@ -63,13 +65,14 @@ pub use location::Location;
 pub use probe::{Probed, probe};
 pub use progress::Progress;
 pub use reader::{CoveredLines, JournalReader, News, read_document, watched_folder};
-pub use record::{Aside, AttemptEvent, CommitOutcome, Compacted, Fact, Phase, Record, Refused};
+pub use record::{Aside, AttemptEvent, CommitOutcome, Compacted, Fact, Phase, Record, Refused, RelayEvent};
+pub use request::{Committed, Reply, Request};
 pub use reset::Kept;
 pub use rewrite::Saved;
 
 use crate::{
     clock,
-    domain::{Effect, Guard, Origin, REORDER_BELOW},
+    domain::{Effect, Guard, Intent, Origin, REORDER_BELOW, ShipmentId},
 };
 
 /// An effect to apply.
@@ -83,11 +86,22 @@ pub struct CommitRequest {
     pub origin: Origin,
 }
 
+/// A shipment of the outbox, to credit.
+#[derive(Debug, Clone)]
+pub struct CreditRequest {
+    /// The intent that was sent.
+    pub intent: Intent,
+    /// What the supplier shipped for it.
+    pub shipment: ShipmentId,
+}
+
 /// A fact to record that does not change the stock.
 #[derive(Debug, Clone)]
 pub enum Note {
     /// An event of an attempt.
     Attempt(AttemptEvent),
+    /// An event of a try to send a supplier order of the outbox.
+    Relay(RelayEvent),
     /// An order that is too malformed to be an effect.
     Refused(Refused),
 }
@@ -102,6 +116,14 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// [`Delivery::NotShipped`]: crate::domain::Delivery::NotShipped
     fn must_ship(&self, request: CommitRequest) -> BoxFuture<'static, Result<bool, StoreError>>;
+
+    /// Begins to send the supplier order of the outbox that is due, and returns it. No other worker begins to send it before
+    /// this try has failed, or has taken longer than a request may take. The try is durable.
+    fn claim(&self) -> BoxFuture<'static, Result<Option<Box<Intent>>, StoreError>>;
+
+    /// Credits the shipment of a supplier order of the outbox, and removes the order. Returns `false` if the outbox does not
+    /// have it any more. The result is durable.
+    fn credit(&self, request: CreditRequest) -> BoxFuture<'static, Result<bool, StoreError>>;
 
     /// Records a note. An event of an attempt is not synced, so a loss of power may lose the last events.
     fn note(&self, note: Note) -> BoxFuture<'static, Result<(), StoreError>>;

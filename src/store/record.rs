@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::{
         Effect, Guard, IdempotencyKey, Inventory, LedgerEntry, OrderOutcome, Origin, Payload, ProductId, Receipt,
-        ShipmentId, Stock, UnixMillis,
+        RelayPlan, ShipmentId, Stock, UnixMillis,
     },
     faults::{Action, Point},
 };
@@ -37,6 +37,10 @@ pub enum Fact {
     Order(Commit),
     /// A supplier order was decided. A delta of 0 means that no delivery was needed.
     Supplier(Commit),
+    /// A supplier order was recorded, and is sent afterwards. The stock does not change.
+    Intent(Commit),
+    /// An event of a try to send a recorded supplier order.
+    Relay(RelayEvent),
     /// An effect was refused permanently.
     Reject(Refused),
     /// Another program changed the document, and the change was adopted.
@@ -104,9 +108,15 @@ pub struct Commit {
     /// The shipment that it credits; `None` if no supplier shipped units for it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub shipment: Option<ShipmentId>,
+    /// Number of the line with the intent that it fulfils; `None` if its attempt credits the units itself.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub intent: Option<u64>,
+    /// What the relay needs to know; only for an intent.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub relay: Option<Box<RelayPlan>>,
     /// The guard of its order.
     pub guard: Guard,
-    /// The attempt that made it.
+    /// The attempt that made it. For the credit of an intent, its number is that of the try to send it.
     #[serde(flatten)]
     pub origin: Origin,
 }
@@ -176,6 +186,16 @@ pub struct AttemptEvent {
     /// What happened.
     #[serde(flatten)]
     pub phase: Phase,
+}
+
+/// An event of a try to send a recorded supplier order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayEvent {
+    /// Number of the line with the intent.
+    pub intent: u64,
+    /// The event. Its attempt's number is that of the try.
+    #[serde(flatten)]
+    pub event: AttemptEvent,
 }
 
 /// The kind of an event in an attempt.
@@ -257,10 +277,13 @@ impl Fact {
     #[must_use]
     pub(super) fn ledger_key(&self) -> Option<IdempotencyKey> {
         match self {
-            Self::Order(commit) | Self::Supplier(commit) => Some(commit.key.clone()),
+            // The key of an intent is added with the intent, not with its credit.
+            Self::Order(commit) | Self::Supplier(commit) | Self::Intent(commit) => {
+                commit.intent.is_none().then(|| commit.key.clone())
+            }
             Self::Init(init) => Inventory::applied_before(&init.last_order),
             Self::Adjust(adjustment) => Inventory::applied_before(&adjustment.last_order),
-            Self::Reject(_) | Self::Attempt(_) | Self::Aside(_) | Self::Compacted(_) => None,
+            Self::Reject(_) | Self::Attempt(_) | Self::Relay(_) | Self::Aside(_) | Self::Compacted(_) => None,
         }
     }
 
@@ -268,13 +291,13 @@ impl Fact {
     #[must_use]
     pub(super) fn into_ledger_entry(self) -> Option<LedgerEntry> {
         match self {
-            Self::Order(commit) | Self::Supplier(commit) => {
+            Self::Order(commit) | Self::Supplier(commit) | Self::Intent(commit) => {
                 let Commit { payload, receipt, origin, .. } = commit;
                 Some(LedgerEntry { payload: Some(payload), receipt, run: Some(origin.run) })
             }
             Self::Init(init) => Some(LedgerEntry::earlier(init.stock)),
             Self::Adjust(adjustment) => Some(LedgerEntry::earlier(adjustment.stock)),
-            Self::Reject(_) | Self::Attempt(_) | Self::Aside(_) | Self::Compacted(_) => None,
+            Self::Reject(_) | Self::Attempt(_) | Self::Relay(_) | Self::Aside(_) | Self::Compacted(_) => None,
         }
     }
 }
@@ -326,6 +349,8 @@ mod tests {
             payload: "999 x 123456".parse().unwrap(),
             receipt: Receipt { delta: -999, stock: 1 },
             shipment: None,
+            intent: None,
+            relay: None,
             guard: Guard::Ledger,
             origin: origin(),
         });

@@ -1,12 +1,12 @@
 //! Replay of a journal: lines become records, and records change the inventory. Each is checked against those before
 //! it.
 
-use crate::domain::{Inventory, Rejection, Stock};
+use crate::domain::{Delivery, Intent, Inventory, Payload, Rejection, Stock, SupplierOrder};
 
 use super::{
     error::{Damage, Witness},
     line::{LineError, checksum},
-    record::{Compacted, Fact, Phase, Record},
+    record::{Commit, Compacted, Fact, Phase, Record, RelayEvent},
 };
 
 /// A position in a journal: the end of line `seq`.
@@ -138,7 +138,25 @@ pub fn fold(inventory: &mut Inventory, record: &Record) -> Result<bool, Damage> 
         Fact::Order(commit) | Fact::Supplier(commit) => {
             check_stock(inventory, record.seq, commit.receipt.delta, commit.receipt.stock)?;
             inventory.apply(&commit.receipt, &commit.origin);
+            if let Some(line) = commit.intent {
+                inventory.outbox.remove(line);
+            }
             Ok(true)
+        }
+        Fact::Intent(commit) => {
+            check_stock(inventory, record.seq, commit.receipt.delta, commit.receipt.stock)?;
+            inventory.outbox.add(intent_of(record, commit)?);
+            Ok(false)
+        }
+        Fact::Relay(RelayEvent { intent, event }) => {
+            let (outbox, number) = (&mut inventory.outbox, event.origin.attempt);
+            match event.phase {
+                Phase::Started => outbox.on_try(*intent, number, record.at),
+                Phase::Failed { retryable: true, .. } => outbox.on_failure(*intent, number, record.at),
+                Phase::Failed { retryable: false, .. } => outbox.remove(*intent),
+                Phase::Fault { .. } | Phase::Shipped { .. } | Phase::Completed { .. } => {}
+            }
+            Ok(false)
         }
         Fact::Adjust(adjustment) => {
             check_stock(inventory, record.seq, adjustment.delta, adjustment.stock)?;
@@ -162,6 +180,23 @@ pub fn fold(inventory: &mut Inventory, record: &Record) -> Result<bool, Damage> 
             Ok(false)
         }
     }
+}
+
+/// Returns the intent that a line records.
+fn intent_of(record: &Record, commit: &Commit) -> Result<Intent, Damage> {
+    let Payload::Units { quantity, product } = commit.payload.clone() else {
+        return Err(LineError::NoRecord(format!("it orders \"{}\" from the supplier", commit.payload)).into());
+    };
+    let order = commit.origin.order.clone();
+    Ok(Intent {
+        line: record.seq,
+        order: SupplierOrder { order, product, quantity, delivery: Delivery::default() },
+        guard: commit.guard,
+        plan: commit.relay.as_deref().cloned().unwrap_or_default(),
+        origin: commit.origin.clone(),
+        tries: 0,
+        due: record.at,
+    })
 }
 
 fn check_stock(inventory: &Inventory, seq: u64, delta: i64, found: Stock) -> Result<(), Damage> {

@@ -9,10 +9,11 @@ use std::{
 
 use super::{
     compaction_state::CompactionLimits,
-    engine::{Answer, Engine, Publication},
+    engine::{Engine, Publication},
     error::StoreError,
     handle::{Job, StoreHandle, answer},
     progress::Progress,
+    request::Answer,
     storage::{Disk, Storage},
 };
 use crate::domain::REORDER_BELOW;

@@ -123,6 +123,8 @@ mod tests {
             payload: "1000 x 123456".parse().unwrap(),
             receipt: Receipt { delta: 1000, stock: 1001 },
             shipment: shipment.map(|id| id.to_owned().into()),
+            intent: None,
+            relay: None,
             guard: Guard::Ledger,
             origin: Origin {
                 order,

@@ -6,35 +6,27 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use temporalio_common::error::ApplicationFailure;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use tokio::sync::Notify;
 
 use super::{
     attempt_count::AttemptCount,
     metrics::WorkerMetrics,
     received::{InvalidOrder, OrderArgument, SupplierArguments},
+    stopped::{HANG_BEYOND, Stopped, failure, inject},
     supply::Supplier,
     wire::{Demo, EffectResult},
 };
 use crate::{
     domain::{
-        Activity, Attempt, Delivery, Effect, Guard, IdempotencyKey, Order, OrderId, OrderOutcome, Origin, ProductId,
-        SupplierOrder, WorkflowId,
+        Activity, Attempt, Delivery, Effect, Guard, IdempotencyKey, KeyPolicy, Order, OrderId, OrderOutcome, Origin,
+        ProductId, RelayPlan, SupplierOrder, WorkflowId,
     },
-    faults::{Action, Draw, FaultPlan, Point, Seed},
+    faults::{Draw, FaultPlan, Point, Seed},
     store::{AttemptEvent, CommitOutcome, CommitRequest, Committed, Note, Phase, Refused, Store, StoreError},
-    supplier::{Sent, SupplierError},
+    supplier::Sent,
 };
-
-/// How long a hanging attempt sleeps beyond its deadline, so that the next attempt is already running when it resumes.
-const HANG_BEYOND: Duration = Duration::from_millis(1500);
-
-/// Message of an injected error, as in the original demo.
-const RANDOM_ERROR: &str = "RANDOM ERROR";
-
-/// Failure type of an injected error, as in the original demo.
-const RANDOM_ERROR_TYPE: &str = "RandomError";
 
 /// State of the activities: the store, and the settings for orders without a `Demo` field.
 pub struct InventoryActivities {
@@ -43,6 +35,8 @@ pub struct InventoryActivities {
     pub(super) seed: Seed,
     pub(super) guard: Guard,
     pub(super) supplier: Option<Supplier>,
+    /// Wakes the relay when a supplier order was recorded.
+    pub(super) recorded: Arc<Notify>,
     pub(super) worker_metrics: WorkerMetrics,
     pub(super) attempts: Arc<AttemptCount>,
 }
@@ -186,6 +180,7 @@ impl InventoryActivities {
             seed: demo.map_or(self.seed, |demo| demo.seed),
             guard: demo.map_or(self.guard, |demo| demo.guard),
             supplier: self.supplier.as_ref().and_then(|supplier| supplier.of(demo.and_then(|demo| demo.supplier))),
+            recorded: Arc::clone(&self.recorded),
             deadline: info.deadline,
             worker_metrics: self.worker_metrics.clone(),
         })
@@ -232,15 +227,9 @@ struct Execution {
     seed: Seed,
     guard: Guard,
     supplier: Option<Supplier>,
+    recorded: Arc<Notify>,
     deadline: Option<SystemTime>,
     worker_metrics: WorkerMetrics,
-}
-
-/// Why an attempt ends without a result.
-enum Stopped {
-    Store(StoreError),
-    Supplier(SupplierError),
-    Injected(Point),
 }
 
 impl Execution {
@@ -249,24 +238,7 @@ impl Execution {
         self.count(&result);
         let phase = match &result {
             Ok(committed) => Phase::Completed { outcome: committed.outcome },
-            Err(Stopped::Store(error)) => Phase::Failed {
-                code: error.type_name().to_owned(),
-                message: error.to_string(),
-                retryable: error.is_retryable(),
-                point: None,
-            },
-            Err(Stopped::Supplier(error)) => Phase::Failed {
-                code: error.type_name().to_owned(),
-                message: error.to_string(),
-                retryable: error.is_retryable(),
-                point: None,
-            },
-            Err(Stopped::Injected(point)) => Phase::Failed {
-                code: RANDOM_ERROR_TYPE.to_owned(),
-                message: RANDOM_ERROR.to_owned(),
-                retryable: true,
-                point: Some(*point),
-            },
+            Err(stopped) => stopped.phase(),
         };
         if let Err(error) = self.note(phase).await {
             // The effect does not depend on this record, and Temporal learns the end of the attempt anyway.
@@ -279,15 +251,17 @@ impl Execution {
                 stock: committed.receipt.stock,
                 own: made_here(&committed),
             }),
-            Err(Stopped::Store(error)) => Err(failure(&error, error.type_name(), error.is_retryable())),
-            Err(Stopped::Supplier(error)) => Err(failure(&error, error.type_name(), error.is_retryable())),
-            Err(Stopped::Injected(_)) => Err(failure(&RANDOM_ERROR, RANDOM_ERROR_TYPE, true)),
+            Err(stopped) => Err(stopped.failure()),
         }
     }
 
     async fn attempt(&self, effect: Effect) -> Result<Committed, Stopped> {
         self.note(Phase::Started).await.map_err(|error| Stopped::Store(error.before_writing()))?;
         let effect = match (effect, &self.supplier) {
+            (Effect::Supplier(order), Some(Supplier { policy: KeyPolicy::Outbox, .. })) => {
+                let plan = RelayPlan { faults: self.faults.to_string(), seed: self.seed };
+                Effect::Supplier(SupplierOrder { delivery: Delivery::Outbox(plan), ..order })
+            }
             (Effect::Supplier(order), Some(supplier)) => Effect::Supplier(self.delivered(order, supplier).await?),
             (effect, _) => effect,
         };
@@ -297,6 +271,7 @@ impl Execution {
         let answer = self.store.commit(request).await;
         self.worker_metrics.commit(asked.elapsed());
         let committed = answer.map_err(Stopped::Store)?;
+        self.recorded.notify_one();
         if committed.outcome == CommitOutcome::Replayed {
             self.worker_metrics.replay(self.origin.activity);
         }
@@ -352,22 +327,19 @@ impl Execution {
     async fn fault(&self, point: Point) -> Result<(), Stopped> {
         let Origin { order, activity, attempt, .. } = &self.origin;
         let draw = Draw { seed: self.seed, order: order.as_str(), activity: *activity, attempt: *attempt, point };
-        let Some(action) = self.faults.strike(&draw) else { return Ok(()) };
-        self.worker_metrics.fault(point);
-        if action == Action::Error {
-            return Err(Stopped::Injected(point));
-        }
-        if let Err(error) = self.note(Phase::Fault { point, action }).await {
-            // Log this error only: returned after the commit, its type would mean that nothing was written.
-            tracing::warn!(%error, "could not record a planned fault in the journal");
-        }
-        match action {
-            Action::Crash => std::process::abort(),
-            Action::Hang => tokio::time::sleep(self.until_after_deadline()).await,
-            Action::Delay { duration } => tokio::time::sleep(duration).await,
-            Action::Error => {}
-        }
-        Ok(())
+        inject(
+            &self.faults,
+            &draw,
+            &self.worker_metrics,
+            || self.until_after_deadline(),
+            async |phase| {
+                if let Err(error) = self.note(phase).await {
+                    // Log this error only: returned after the commit, its type would mean that nothing was written.
+                    tracing::warn!(%error, "could not record a planned fault in the journal");
+                }
+            },
+        )
+        .await
     }
 
     fn until_after_deadline(&self) -> Duration {
@@ -395,16 +367,6 @@ fn order_outcome(result: &Result<Committed, Stopped>) -> Option<OrderOutcome> {
         Err(Stopped::Store(StoreError::Conflict { .. })) => Some(OrderOutcome::Conflict),
         Err(_) => None,
     }
-}
-
-/// Builds an application failure with a stable type. The SDK's own conversion would make the failure retryable and
-/// leave its type empty.
-fn failure(message: &dyn std::fmt::Display, type_name: &str, retryable: bool) -> ActivityError {
-    ApplicationFailure::builder(message.to_string())
-        .type_name(type_name.to_owned())
-        .non_retryable(!retryable)
-        .build()
-        .into()
 }
 
 #[cfg(test)]

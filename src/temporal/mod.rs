@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `wire` | JSON of orders, of our `Demo` field and of results |
 //! | `received`, `payload_json` | reading that JSON from any sender |
-//! | `workflow`, `activities` | the Inventory Workflow |
+//! | `workflow`, `activities`, `stopped` | the Inventory Workflow, and why an attempt of it fails |
+//! | `supply`, `relay` | the supplier of a worker, and the relay of the outbox |
 //! | `worker`, `attempt_count`, `task_log` | the worker |
 //! | `metrics` | a worker's metrics, for Prometheus |
 //! | `endpoint`, `link` | the server to connect to, and the connection |
@@ -39,8 +40,10 @@ mod presence;
 mod profile;
 mod proxy;
 mod received;
+mod relay;
 mod socket;
 mod starter;
+mod stopped;
 mod supply;
 mod task_log;
 mod times;

@@ -50,7 +50,7 @@ impl Supplier {
     ) -> Result<Option<ShipmentId>, SupplierError> {
         match self.policy {
             KeyPolicy::Lookup => Ok(self.client.find(&order.order, limit(left)).await?.pop()),
-            KeyPolicy::Header | KeyPolicy::None => Ok(None),
+            KeyPolicy::Header | KeyPolicy::Outbox | KeyPolicy::None => Ok(None),
         }
     }
 
@@ -60,7 +60,7 @@ impl Supplier {
     /// [`SupplierError`] unless the supplier confirms the shipment.
     pub(super) async fn send(&self, order: &SupplierOrder, left: Option<Duration>) -> Result<Sent, SupplierError> {
         let key = match self.policy {
-            KeyPolicy::Header => Some(IdempotencyKey::supplier(&order.order)),
+            KeyPolicy::Header | KeyPolicy::Outbox => Some(IdempotencyKey::supplier(&order.order)),
             KeyPolicy::Lookup | KeyPolicy::None => None,
         };
         let request = OrderRequest {
@@ -72,7 +72,22 @@ impl Supplier {
     }
 }
 
-/// Maximum time for a request if the attempt ends after `left`.
+/// Maximum time for a request if the attempt ends after `left`. Nothing waits for an attempt whose time is over.
 fn limit(left: Option<Duration>) -> Duration {
-    left.map_or(REQUEST_LIMIT, |left| left.saturating_sub(MARGIN).clamp(MIN_LIMIT, REQUEST_LIMIT))
+    match left {
+        None | Some(Duration::ZERO) => REQUEST_LIMIT,
+        Some(left) => left.saturating_sub(MARGIN).clamp(MIN_LIMIT, REQUEST_LIMIT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_ends_before_its_attempt_does() {
+        let limits = [Some(60_000), Some(3_000), Some(550), Some(1), Some(0), None]
+            .map(|left| limit(left.map(Duration::from_millis)));
+        assert_eq!(limits, [5_000, 2_500, 100, 100, 5_000, 5_000].map(Duration::from_millis));
+    }
 }

@@ -12,12 +12,13 @@ use temporalio_sdk::{
     Runtime, Worker, WorkerOptions,
     runtime::{PollerBehavior, RuntimeOptions},
 };
-use tokio::time::timeout;
+use tokio::{sync::Notify, time::timeout};
 
 use super::{
     activities::InventoryActivities,
     attempt_count::AttemptCount,
     metrics::{Exporter, WorkerMetrics},
+    relay::RunningRelay,
     supply::Supplier,
     workflow::{InventoryTask, InventoryWorkflow},
 };
@@ -101,16 +102,47 @@ pub async fn run_worker(
 ) -> Result<(), WorkerError> {
     // Keep the exporter until the worker has ended.
     let metrics = setup.metrics.take();
-    let unusable = |error: anyhow::Error| WorkerError::Setup(format!("{error:#}"));
-    let runtime = runtime(metrics.as_ref()).map_err(unusable)?;
     let worker_metrics = metrics.as_ref().map_or_else(WorkerMetrics::none, Exporter::worker_metrics);
+    let recorded = Arc::new(Notify::new());
+    let relay = setup.supplier.clone().map(|supplier| {
+        let store = Arc::clone(&setup.store);
+        RunningRelay::start(store, supplier, worker_metrics.clone(), Arc::clone(&recorded))
+    });
+    let runtime = runtime(metrics.as_ref()).map_err(|error| unusable(&error));
+    let ended = match runtime {
+        Ok(runtime) => run_sdk_workers(&setup, &runtime, &Local { worker_metrics, recorded }, ready, stop).await,
+        Err(error) => Err(error),
+    };
+    if let Some(relay) = relay {
+        relay.finish().await;
+    }
+    ended
+}
+
+/// What the workers of this process share.
+struct Local {
+    worker_metrics: WorkerMetrics,
+    recorded: Arc<Notify>,
+}
+
+fn unusable(error: &anyhow::Error) -> WorkerError {
+    WorkerError::Setup(format!("{error:#}"))
+}
+
+async fn run_sdk_workers(
+    setup: &WorkerSetup,
+    runtime: &Runtime,
+    local: &Local,
+    ready: impl FnOnce(),
+    stop: impl Future<Output = ()>,
+) -> Result<(), WorkerError> {
     let mut ready = Some(ready);
     let mut stop = std::pin::pin!(stop);
     // Workers that no longer accept work and finish their attempts.
     let mut finishing = FuturesUnordered::<Running>::new();
     loop {
         let attempts = Arc::new(AttemptCount::new(setup.attempts_per_sdk_worker));
-        let worker = build(&setup, &runtime, &worker_metrics, &attempts).map_err(unusable)?;
+        let worker = build(setup, runtime, local, &attempts).map_err(|error| unusable(&error))?;
         let shut_down = worker.shutdown_handle();
         if let Some(ready) = ready.take() {
             ready();
@@ -167,7 +199,7 @@ fn runtime(metrics: Option<&Exporter>) -> anyhow::Result<Runtime> {
 fn build(
     setup: &WorkerSetup,
     runtime: &Runtime,
-    worker_metrics: &WorkerMetrics,
+    local: &Local,
     attempts: &Arc<AttemptCount>,
 ) -> anyhow::Result<Worker> {
     let activities = InventoryActivities {
@@ -176,7 +208,8 @@ fn build(
         seed: setup.seed,
         guard: setup.guard,
         supplier: setup.supplier.clone(),
-        worker_metrics: worker_metrics.clone(),
+        recorded: Arc::clone(&local.recorded),
+        worker_metrics: local.worker_metrics.clone(),
         attempts: Arc::clone(attempts),
     };
     let options = WorkerOptions::new(setup.task_queue.clone())

@@ -43,7 +43,7 @@ fn line(effect: &Effect, look: Appearance, width: usize) -> Line<'static> {
         EffectKind::Replayed => "replayed",
         EffectKind::Skipped => "skipped",
         EffectKind::Adjusted => "adjusted",
-        EffectKind::Applied { times: 0 } => mark.word,
+        EffectKind::Applied { times: 0 } | EffectKind::OnOrder => mark.word,
         EffectKind::Applied { .. } => "AGAIN",
         EffectKind::Refused => "rejected",
     };

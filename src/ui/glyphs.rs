@@ -67,6 +67,9 @@ pub const AGAIN: Mark = mark('2', theme::badge(theme::BAD), "applied AGAIN");
 /// The supplier's delivery was not needed, so the stock did not change.
 pub const NOT_NEEDED: Mark = mark('✓', theme::GOOD, "not needed");
 
+/// Units were ordered from the supplier, which has not shipped them yet.
+pub const ON_ORDER: Mark = mark('→', theme::KNOWN, "on order");
+
 /// A signal, an update or another request arrived.
 pub const RECEIVED: Mark = mark('»', theme::KNOWN, "received");
 /// An item was cancelled or terminated.
@@ -212,6 +215,7 @@ pub const fn of_end(end: &ItemEnd) -> Mark {
 pub fn of_effect(kind: EffectKind) -> Mark {
     match kind {
         EffectKind::Applied { times: 0 } => NOT_NEEDED,
+        EffectKind::OnOrder => ON_ORDER,
         EffectKind::Applied { times: 1 } => APPLIED,
         EffectKind::Applied { times } => again(times),
         EffectKind::Replayed => REPLAYED,
@@ -232,7 +236,7 @@ mod tests {
         for (mark, _) in LEGEND {
             assert_eq!(mark.glyph.width(), Some(1), "{}", mark.glyph);
         }
-        for mark in [ADJUSTED, FAILED, CRASHED_BEFORE, TIMED_OUT, NOT_NEEDED, RECEIVED, CANCELLED, again(3)] {
+        for mark in [ADJUSTED, FAILED, CRASHED_BEFORE, TIMED_OUT, NOT_NEEDED, ON_ORDER, RECEIVED, CANCELLED, again(3)] {
             assert_eq!(mark.glyph.width(), Some(1), "{}", mark.glyph);
         }
     }

@@ -47,7 +47,8 @@ fn lines(app: &App) -> Vec<Line<'_>> {
 pub fn summary(app: &App) -> Option<Line<'_>> {
     let counts = match &app.supplier()?.state {
         SupplierState::Down { .. } => {
-            return Some(Line::from(vec![Span::raw("supplier: "), Span::styled(" DOWN ", theme::badge(theme::BAD))]));
+            let down = [Span::raw("supplier: "), Span::styled(" DOWN ", theme::badge(theme::BAD))];
+            return Some(down.into_iter().chain(on_order(app)).collect());
         }
         SupplierState::Up(counts) => counts,
     };
@@ -59,9 +60,16 @@ pub fn summary(app: &App) -> Option<Line<'_>> {
         None => Span::raw(""),
     };
     let mut spans = vec![Span::raw("supplier: "), badge];
+    spans.extend(on_order(app));
     spans.extend(pane::pair(" shipped ", counts.shipped.to_string(), theme::BOLD));
     spans.extend(pane::pair(", credited ", app.journal().audit.credited.count.to_string(), theme::BOLD));
     Some(Line::from(spans))
+}
+
+/// The units in the outbox, if there are any.
+fn on_order(app: &App) -> Option<Span<'static>> {
+    let units = app.journal().audit.on_order().units;
+    (units != 0).then(|| Span::styled(format!(" {units} on order"), theme::BOLD))
 }
 
 fn outage(requests: u64) -> Line<'static> {
@@ -83,15 +91,21 @@ fn verdict(app: &App, counts: &SupplierCounts) -> Line<'static> {
         Some(PairVerdict::Right) => {
             (Span::styled(" RIGHT ", theme::badge(theme::GOOD)), "every shipment is credited".to_owned())
         }
-        Some(PairVerdict::Pending) => {
-            (Span::styled(" PENDING ", theme::badge(theme::WARN)), "shipped, and not credited yet".to_owned())
-        }
+        Some(PairVerdict::Pending) => (Span::styled(" PENDING ", theme::badge(theme::WARN)), pending(app)),
         Some(PairVerdict::Wrong) => {
             let are = if more == 1 { "shipment is" } else { "shipments are" };
             (Span::styled(" WRONG ", theme::badge(theme::BAD)), format!("{more} {are} paid for, and not credited"))
         }
     };
     Line::from(vec![badge, Span::raw(format!(" {text}"))])
+}
+
+/// Why the verdict is not known yet.
+fn pending(app: &App) -> String {
+    match app.journal().audit.on_order().units {
+        0 => "shipped, and not credited yet".to_owned(),
+        units => format!("{units} units on order, in the outbox"),
+    }
 }
 
 fn units(app: &App, counts: &SupplierCounts) -> Line<'static> {

@@ -59,7 +59,7 @@ pub fn draw(buffer: &mut Buffer, area: Rect, app: &App, scroll: usize) {
     let area = pane::titled(buffer, area, title, &policy(&app.options().retry, order, room), focused);
     let mut lines = above_list(app, order, area);
     let room = usize::from(area.height).saturating_sub(lines.len());
-    let list = List { app, execution: order, activities: &order.order_activities(), width: usize::from(area.width) };
+    let list = List { app, execution: order, activities: &order.lanes(), width: usize::from(area.width) };
     lines.extend(list.visible(room, scroll));
     pane::lines(buffer, area, lines);
 }
@@ -70,7 +70,7 @@ pub fn hidden(area: Rect, app: &App) -> usize {
     let Some(order) = app.selected().filter(|_| !area.is_empty()) else { return 0 };
     let area = pane::below_title(area);
     let room = usize::from(area.height).saturating_sub(above_list(app, order, area).len());
-    let list = List { app, execution: order, activities: &order.order_activities(), width: usize::from(area.width) };
+    let list = List { app, execution: order, activities: &order.lanes(), width: usize::from(area.width) };
     list.total(room).saturating_sub(room)
 }
 

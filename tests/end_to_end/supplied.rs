@@ -13,7 +13,7 @@ use std::{
 use idempotence::{
     domain::{KeyPolicy, RunEnd, Supply},
     faults::Point,
-    store::{Fact, Phase},
+    store::{Fact, Phase, RelayEvent},
     temporal::{Demo, OrderInput},
 };
 use serde_json::Value;
@@ -100,6 +100,21 @@ impl Supplied {
         self.sandbox.place(&link, with(policy, faults)).await
     }
 
+    /// Another client orders 7 units under the key of A12.
+    fn use_key_of_a12(&self) {
+        let body = r#"{"product":"123456","quantity":7,"reference":"A12"}"#;
+        let answer = self.supplier.request("POST /orders", "Idempotency-Key: \"supplier:A12\"\r\n", body);
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    }
+
+    /// Starts another worker after this fact, with which the first one dies.
+    async fn next_worker_after(&self, is_last: impl Fn(&Fact) -> bool) -> WorkerProcess {
+        while !self.sandbox.records().iter().any(|record| is_last(&record.fact)) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.sandbox.worker_with(&[("SUPPLIER_URL", &self.supplier.url)])
+    }
+
     /// The audit's verdict on the supplier, its shipments and the credits.
     fn audit(&self) -> (String, u64, u64) {
         let audit = audit(&self.sandbox, &self.supplier.url);
@@ -143,22 +158,14 @@ async fn each_fault_under_each_policy_ships_as_often_as_the_policy_promises() {
         ("supplier.after-send=2*error;supplier.before-commit=3*error", 4),
         ("supplier.after-send=1*delay(50)", 1),
     ] {
-        for policy in KeyPolicy::ALL {
+        for policy in [KeyPolicy::Header, KeyPolicy::Lookup, KeyPolicy::None] {
             let mut supplied = Supplied::new(&[]);
             let crash = fault.contains("crash");
             let place = supplied.place(policy, fault);
             let end = if crash {
                 // The worker dies with the first attempt; another one takes over.
-                let next = async {
-                    loop {
-                        let records = supplied.sandbox.records();
-                        let crashed = |fact: &Fact| matches!(fact, Fact::Attempt(event) if matches!(event.phase, Phase::Fault { point: Point::AfterSend, .. }));
-                        if records.iter().any(|record| crashed(&record.fact)) {
-                            return supplied.sandbox.worker_with(&[("SUPPLIER_URL", &supplied.supplier.url)]);
-                        }
-                        tokio::time::sleep(Duration::from_millis(20)).await;
-                    }
-                };
+                let crashed = |fact: &Fact| matches!(fact, Fact::Attempt(event) if matches!(event.phase, Phase::Fault { point: Point::AfterSend, .. }));
+                let next = supplied.next_worker_after(crashed);
                 let (end, _worker) = tokio::join!(place, next);
                 end
             } else {
@@ -194,6 +201,123 @@ async fn a_late_attempt_ships_again_unless_its_key_travels() {
         assert_eq!(supplied.audit(), expected, "{policy}");
         supplied.sandbox.assert_right(1001);
     }
+}
+
+/// Waits until the relay has credited the order in the outbox. Returns the number of its tries.
+fn credited_by_the_relay(sandbox: &Sandbox) -> u32 {
+    let credit = sandbox
+        .wait_for("the relay's credit", |fact| matches!(fact, Fact::Supplier(commit) if commit.intent.is_some()));
+    let Fact::Supplier(commit) = credit.fact else { panic!("{credit:?}") };
+    commit.origin.attempt.number()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_outbox_ships_and_credits_once_under_each_fault() {
+    if offline() {
+        return;
+    }
+    for (fault, tries) in [
+        ("none", 1),
+        ("supplier.before-send=1*error", 2),
+        ("supplier.after-send=2*error", 3),
+        ("supplier.before-commit=1*error", 1),
+        ("supplier.after-commit=1*error", 1),
+        ("supplier.after-send=1*delay(50)", 1),
+        ("supplier.before-send=1*hang", 1),
+    ] {
+        let supplied = Supplied::new(&[]);
+        assert_eq!(supplied.place(KeyPolicy::Outbox, fault).await, applied(), "{fault}");
+        let found = tokio::task::block_in_place(|| credited_by_the_relay(&supplied.sandbox));
+        assert_eq!((found, supplied.audit()), (tries, judged("right", 1, 1)), "{fault}");
+        supplied.sandbox.assert_right(1001);
+        let completed = supplied.sandbox.records().into_iter().filter(
+            |record| matches!(&record.fact, Fact::Attempt(event) if matches!(event.phase, Phase::Completed { .. })),
+        );
+        assert_eq!(completed.count(), 2, "the tries of the relay are not attempts of an activity: {fault}");
+    }
+}
+
+/// The worker dies after the supplier has shipped. The next worker's relay sends the order again.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_worker_continues_the_relay_of_one_that_died() {
+    if offline() {
+        return;
+    }
+    let supplied = Supplied::new(&[]);
+    let place = supplied.place(KeyPolicy::Outbox, "supplier.after-send=1*crash");
+    let next = async {
+        let crashed = |fact: &Fact| {
+            let Fact::Relay(RelayEvent { event, .. }) = fact else { return false };
+            matches!(event.phase, Phase::Fault { point: Point::AfterSend, .. })
+        };
+        supplied.next_worker_after(crashed).await
+    };
+    let (end, _worker) = tokio::join!(place, next);
+    let tries = tokio::task::block_in_place(|| credited_by_the_relay(&supplied.sandbox));
+    assert_eq!((end, tries, supplied.audit()), (applied(), 2, judged("right", 1, 1)));
+}
+
+/// Two workers share the outbox. One of them hangs after the supplier has shipped, so that the other one sends again.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_relays_that_overlap_credit_once() {
+    if offline() {
+        return;
+    }
+    let supplied = Supplied::new(&[]);
+    let _other = supplied.sandbox.worker_with(&[("SUPPLIER_URL", &supplied.supplier.url)]);
+    assert_eq!(supplied.place(KeyPolicy::Outbox, "supplier.after-send=1*hang").await, applied());
+    let tries = tokio::task::block_in_place(|| credited_by_the_relay(&supplied.sandbox));
+    assert_eq!(tries, 2);
+    // The first relay wakes up and finds that its shipment is credited.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(supplied.audit(), judged("right", 1, 1));
+    supplied.sandbox.assert_right(1001);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_ends_while_the_supplier_is_down_and_is_shipped_later() {
+    if offline() {
+        return;
+    }
+    let mut supplied = Supplied::new(&[]);
+    let (port, file) = (supplied.supplier.port(), supplied.sandbox.folder.path().join("supplier.jsonl"));
+    supplied.supplier.kill();
+    assert_eq!(supplied.place(KeyPolicy::Outbox, "none").await, applied());
+    let failed = |fact: &Fact| {
+        let Fact::Relay(RelayEvent { event, .. }) = fact else { return false };
+        matches!(&event.phase, Phase::Failed { code, retryable: true, .. } if code == "SupplierUnreachable")
+    };
+    tokio::task::block_in_place(|| supplied.sandbox.wait_for("the relay's failure", failed));
+    supplied.sandbox.assert_right(1);
+    let output = crate::sandbox::program(supplied.sandbox.folder.path())
+        .args(["audit", "--database"])
+        .arg(&supplied.sandbox.database)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("outbox: 1 supplier order of 1000 units"), "{text}");
+    let _again = SupplierProcess::start(&file, port, &[]);
+    tokio::task::block_in_place(|| credited_by_the_relay(&supplied.sandbox));
+    assert_eq!(supplied.audit(), judged("right", 1, 1));
+    supplied.sandbox.assert_right(1001);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_takes_an_order_out_of_the_outbox() {
+    if offline() {
+        return;
+    }
+    let supplied = Supplied::new(&["--require-key"]);
+    supplied.use_key_of_a12();
+    assert_eq!(supplied.place(KeyPolicy::Outbox, "none").await, applied());
+    let refused = |fact: &Fact| {
+        let Fact::Relay(RelayEvent { event, .. }) = fact else { return false };
+        matches!(event.phase, Phase::Failed { retryable: false, .. })
+    };
+    tokio::task::block_in_place(|| supplied.sandbox.wait_for("the refusal", refused));
+    supplied.sandbox.assert_right(1);
+    let audit = audit(&supplied.sandbox, &supplied.supplier.url);
+    assert_eq!(audit.get("outbox"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -235,7 +359,7 @@ async fn an_outage_delays_an_order_and_ships_nothing_twice() {
     if offline() {
         return;
     }
-    for policy in KeyPolicy::ALL {
+    for policy in [KeyPolicy::Header, KeyPolicy::Lookup, KeyPolicy::None] {
         let supplied = Supplied::new(&[]);
         let answer = supplied.supplier.request("PUT /outage", "", r#"{"requests":2}"#);
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
@@ -253,9 +377,7 @@ async fn another_order_under_the_same_key_is_not_retried() {
         return;
     }
     let supplied = Supplied::new(&[]);
-    let body = r#"{"product":"123456","quantity":7,"reference":"A12"}"#;
-    let answer = supplied.supplier.request("POST /orders", "Idempotency-Key: \"supplier:A12\"\r\n", body);
-    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    supplied.use_key_of_a12();
     let end = supplied.place(KeyPolicy::Header, "none").await;
     let RunEnd::Failed { message, .. } = &end else { panic!("{end:?}") };
     assert!(message.contains("knows this key with another order"), "{message}");

@@ -113,7 +113,7 @@ variants! {
     }
     see_timeout, TimeoutKind { StartToClose, ScheduleToStart, ScheduleToClose, Heartbeat, Unspecified }
     see_payload, PayloadContent { Json, Null, Other, Undecodable }
-    see_fact, Fact { Init, Order, Supplier, Reject, Adjust, Attempt, Aside, Compacted }
+    see_fact, Fact { Init, Order, Supplier, Intent, Relay, Reject, Adjust, Attempt, Aside, Compacted }
     see_phase, Phase { Started, Fault, Shipped, Completed, Failed }
 }
 

@@ -81,7 +81,7 @@ pub fn commit<M: Storage>(engine: &mut Engine<M>, effect: Effect) -> Result<Comm
 
 pub fn commit_under<M: Storage>(engine: &mut Engine<M>, effect: Effect, guard: Guard) -> Result<Committed, StoreError> {
     let answer = engine.commit(&[request(effect, guard)], Publication::Now)?.remove(0)?;
-    Ok(answer.expect("a commit has a receipt"))
+    Ok(answer.committed().expect("a commit has a receipt"))
 }
 
 /// Whether a request found a poisoned database and wrote nothing.

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Runs a test on a new database of each kind, with `stock` units.
-fn on_both(stock: i64, last_order: &str, test: impl Fn(&Location)) {
+pub fn on_both(stock: i64, last_order: &str, test: impl Fn(&Location)) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("inventory.json");
     std::fs::write(&path, document(stock, last_order)).unwrap();
@@ -34,7 +34,7 @@ fn on_both(stock: i64, last_order: &str, test: impl Fn(&Location)) {
     }
 }
 
-fn open(location: &Location) -> StoreHandle {
+pub fn open(location: &Location) -> StoreHandle {
     location.open(None, &|_| {}).unwrap()
 }
 
@@ -53,7 +53,7 @@ fn outcome(store: &StoreHandle, effect: Effect) -> CommitOutcome {
 
 /// Checks the audit, and the document, whose last change may come a moment after the answer.
 #[track_caller]
-fn assert_right(location: &Location, stock: i64) {
+pub fn assert_right(location: &Location, stock: i64) {
     let found = location.examine(&|_| {}).unwrap().unwrap();
     assert_eq!(found.verdict(), Verdict::Right, "{location}: {}, {:?}", found.audit.sentence(), found.problem);
     assert_eq!(found.audit.actual, stock, "{location}");

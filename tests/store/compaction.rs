@@ -237,6 +237,8 @@ fn a_worker_compacts_after_enough_attempts_and_answers_meanwhile() {
                 Request::Note(note) => block_on(store.note(note)).unwrap(),
                 Request::Commit(request) => drop(block_on(store.commit(request)).unwrap()),
                 Request::Preview(request) => drop(block_on(store.must_ship(request)).unwrap()),
+                Request::Claim => drop(block_on(store.claim()).unwrap()),
+                Request::Credit(request) => drop(block_on(store.credit(request)).unwrap()),
             }
         }
         orders += 1;

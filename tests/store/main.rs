@@ -33,6 +33,7 @@ mod mysql_server;
 mod mysql_tls;
 mod odd;
 mod opening;
+mod outbox;
 mod processes;
 mod recovery;
 mod resets;

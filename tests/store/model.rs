@@ -67,7 +67,7 @@ impl Processes for OnSimulatedMachine {
             Err(error) if error.is_retryable() => None,
             answer => {
                 self.processes[process] = Some(engine);
-                Some(answer.map(|committed| committed.unwrap()))
+                Some(answer.map(|reply| reply.committed().unwrap()))
             }
         }
     }

@@ -167,7 +167,7 @@ impl Play {
             Decision::Apply(change) => change,
             Decision::Replay { .. } => return CommitOutcome::Replayed,
             Decision::Skip(_) => return CommitOutcome::Skipped,
-            Decision::Ship => unreachable!("the units need no shipment"),
+            Decision::Ship | Decision::Intend(_) => unreachable!("the units need no shipment"),
         };
         inventory.apply(change.clone(), &origin);
         let commit = Commit {
@@ -175,6 +175,8 @@ impl Play {
             payload: change.payload,
             receipt: change.receipt,
             shipment: change.shipment,
+            intent: None,
+            relay: None,
             guard,
             origin,
         };

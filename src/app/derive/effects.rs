@@ -21,6 +21,8 @@ pub enum EffectKind {
         /// How often the effects of this key are in the stock now; 0 if no change was needed.
         times: u32,
     },
+    /// Units were ordered from the supplier, and are credited when it has shipped them.
+    OnOrder,
     /// The ledger returned the recorded result.
     Replayed,
     /// The `last-order` guard took it for the last order.
@@ -115,6 +117,9 @@ fn effect_of(record: &Record, times: u32, stock: Stock) -> Option<Effect> {
             let key = event.origin.key();
             line(key.as_str(), kind, 0, Some(event.origin.attempt.number()))
         }
-        Fact::Init(_) | Fact::Aside(_) | Fact::Compacted(_) => None,
+        Fact::Intent(Commit { key, origin, .. }) => {
+            line(key.as_str(), EffectKind::OnOrder, 0, Some(origin.attempt.number()))
+        }
+        Fact::Init(_) | Fact::Relay(_) | Fact::Aside(_) | Fact::Compacted(_) => None,
     }
 }

@@ -36,7 +36,7 @@ pub fn explain(execution: &Execution, stage: Stage<'_>) -> Explanation {
         Stage::NotStarted(cause) => say(Kind::Refused, "NOT STARTED", cause),
         Stage::Starting => say(Kind::Plain, "STARTING", "The server has not answered the start yet."),
         Stage::Queued => say(Kind::Plain, "QUEUED", "Temporal keeps the order until a worker takes it."),
-        Stage::Completed => completed(execution),
+        Stage::Completed => outbox(execution).unwrap_or_else(|| completed(execution)),
         Stage::Failed(message) => say(Kind::Refused, "FAILED", at_end(&sentence(message))),
         Stage::Cancelled => say(Kind::Plain, "CANCELLED", at_end("Nothing more will happen.")),
         Stage::Terminated => say(Kind::Plain, "TERMINATED", at_end("Nothing more will happen.")),
@@ -121,6 +121,30 @@ fn effect_at_end(execution: &Execution) -> &'static str {
         OrderVerdict::Replayed | OrderVerdict::Skipped => "The stock did not change.",
         OrderVerdict::NoEffect => "The journal shows no change by it.",
         _ => "The journal does not show whether its change is in the stock.",
+    }
+}
+
+/// Explains a supplier order that the relay has not shipped yet, or that the supplier refused.
+fn outbox(execution: &Execution) -> Option<Explanation> {
+    let failure = execution.latest_relay().and_then(|seen| match seen.state {
+        AttemptState::Failed(failure) => Some(failure),
+        _ => None,
+    });
+    match (execution.on_order(), failure) {
+        (Some(units), None) => {
+            let text =
+                format!("{units} units are on order. The relay sends the order with its key until it is confirmed.");
+            Some(say(Kind::Plain, "IN THE OUTBOX", text))
+        }
+        (Some(_), Some(failure)) => {
+            let text = format!("{} The relay sends the order again, with the same key.", sentence(&failure.message));
+            Some(say(Kind::Indefinite, "IN THE OUTBOX", text))
+        }
+        (None, Some(failure)) => {
+            let text = format!("{} The order is not sent again.", sentence(&failure.message));
+            Some(say(Kind::Refused, "SUPPLIER REFUSES", text))
+        }
+        (None, None) => None,
     }
 }
 

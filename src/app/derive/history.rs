@@ -14,7 +14,7 @@ use crate::{
         },
         watch::{Item, ItemKind, Lane, Signals},
     },
-    domain::{Activity, ActivityOptions, PendingState, RetryPolicy, UnixMillis},
+    domain::{Activity, ActivityOptions, Intent, PendingState, RetryPolicy, UnixMillis},
     faults::Action,
 };
 
@@ -124,8 +124,9 @@ pub fn history<'a, L: Into<Lane<'a>>>(
             }
         };
         let role = execution.role(activity);
-        let limits = if role.is_some() { Some(Limits::of_orders(waits)) } else { Limits::recorded(activity) };
-        let view = View { execution, activity, waits: role.map(|_| waits), limits, now };
+        let waits = if execution.is_relay(activity) { Some(&Intent::RETRY) } else { role.map(|_| waits) };
+        let limits = waits.map_or_else(|| Limits::recorded(activity), |waits| Some(Limits::of_orders(waits)));
+        let view = View { execution, activity, waits, limits, now };
         match role {
             Some(Activity::UpdateInventory) => {
                 let history = view.history(origin, Some(begun));

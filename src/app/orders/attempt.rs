@@ -44,6 +44,8 @@ pub struct Committed {
     pub stock: Stock,
     /// 1 for the first effect of its key; more must never happen. 0 if no change was needed.
     pub times: u32,
+    /// Units that it ordered from the supplier instead, which the relay credits.
+    pub on_order: Option<i64>,
 }
 
 /// Why an attempt failed.
@@ -397,7 +399,7 @@ mod tests {
     fn a_result_after_the_timeout_is_late() {
         let mut facts = AttemptFacts::new(AttemptId::new(1, 1));
         facts.started = Some(UnixMillis(5));
-        facts.committed = Some(Committed { at: UnixMillis(6), delta: -1, stock: 9, times: 1 });
+        facts.committed = Some(Committed { at: UnixMillis(6), delta: -1, stock: 9, times: 1, on_order: None });
         facts.strike(Strike { at: UnixMillis(6), point: Point::AfterCommit, action: Action::Hang });
         facts.end = Some(AttemptEnd::Succeeded { at: UnixMillis(9), outcome: CommitOutcome::Applied });
         assert_eq!(facts.state(true), AttemptState::TimedOut);

@@ -101,6 +101,8 @@ pub struct Execution {
     /// It is watched as an execution of any workflow: no activity has a role in an order.
     pub watched: bool,
     pub(super) activities: Activities,
+    /// The tries of the relay to send its supplier order; `None` if it has not begun.
+    pub(super) relay: Option<Box<ActivityAttempts>>,
 }
 
 /// The effect of an order on the stock.
@@ -156,6 +158,7 @@ impl Execution {
             first_seen,
             watched: false,
             activities: Activities::default(),
+            relay: None,
         }
     }
 
@@ -259,6 +262,7 @@ impl Execution {
     /// Forgets what only the journal recorded.
     pub(super) fn forget_journal(&mut self) {
         self.activities.forget_journal();
+        self.relay = None;
         (self.first_line, self.position_in_journal) = (None, None);
         (self.journaled, self.rejection) = (None, None);
     }
@@ -294,6 +298,7 @@ impl Execution {
     pub(super) fn state_of(&self, activity: &ActivityAttempts) -> ActivityState {
         match self.role(activity) {
             Some(role) => self.order_activity_state(role),
+            None if self.is_relay(activity) => self.relay_state(),
             None => self.foreign_activity_state(activity),
         }
     }
@@ -427,7 +432,8 @@ impl Execution {
     /// The shipments that the supplier made for its attempts, each once.
     #[must_use]
     pub fn shipments(&self) -> BTreeSet<&ShipmentId> {
-        let facts = self.attempts(Activity::SupplierOrder).filter_map(|seen| seen.facts);
+        let relay = self.relay.as_deref().into_iter().flat_map(|relay| self.attempts_of(relay));
+        let facts = self.attempts(Activity::SupplierOrder).chain(relay).filter_map(|seen| seen.facts);
         facts.filter_map(|facts| Some(&facts.shipped.as_ref()?.shipment)).collect()
     }
 

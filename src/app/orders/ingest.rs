@@ -6,11 +6,12 @@ use crate::{
         sanitized::{id, text},
     },
     domain::{Activity, FailureReport, Payload, PendingActivity, RunEnd, RunResult, UnixMillis, sanitize},
-    store::{AttemptEvent, CoveredLines, Fact, News, Phase, Record, record::Commit},
+    store::{AttemptEvent, CommitOutcome, CoveredLines, Fact, News, Phase, Record, RelayEvent, record::Commit},
 };
 
 use super::{
     Dropped, Left, Orders,
+    activity_attempts::ActivityAttempts,
     attempt::{AttemptEnd, Committed, Failure, Shipped, Strike},
     description::{Description, FailingTask},
     execution::{OrderDetails, RejectionReason},
@@ -63,7 +64,10 @@ pub fn apply_news(journal: &mut JournalView, orders: &mut Orders, news: News, no
 /// ended although no record says so.
 fn is_dropped(journal: &JournalView, orders: &Orders, record: &Record) -> bool {
     let (workflow, run) = match &record.fact {
-        Fact::Order(commit) | Fact::Supplier(commit) => (&commit.origin.workflow, &commit.origin.run),
+        Fact::Order(commit) | Fact::Supplier(commit) | Fact::Intent(commit) => {
+            (&commit.origin.workflow, &commit.origin.run)
+        }
+        Fact::Relay(RelayEvent { event, .. }) => (&event.origin.workflow, &event.origin.run),
         Fact::Reject(refused) => (&refused.workflow, &refused.run),
         _ => return false,
     };
@@ -122,8 +126,10 @@ fn sanitized_activity(pending: PendingActivity) -> PendingActivity {
 /// Applies a journal record. `times`: how often the effect of its key is in the stock after it.
 fn apply_record(orders: &mut Orders, record: &Record, times: u32) {
     match &record.fact {
-        Fact::Order(commit) | Fact::Supplier(commit) => on_commit(orders, record, commit, times),
+        Fact::Supplier(commit @ Commit { intent: Some(_), .. }) => on_credit(orders, record, commit, times),
+        Fact::Order(commit) | Fact::Supplier(commit) | Fact::Intent(commit) => on_commit(orders, record, commit, times),
         Fact::Attempt(event) => on_attempt(orders, record, event),
+        Fact::Relay(RelayEvent { event, .. }) => on_relay(orders, record, event),
         Fact::Reject(refused) => {
             let found = RejectionReason { code: text(&refused.code), message: text(&refused.message) };
             let key = (id(&refused.workflow), id(&refused.run));
@@ -149,9 +155,35 @@ fn on_commit(orders: &mut Orders, record: &Record, commit: &Commit, times: u32) 
             execution.journaled = Some(OrderDetails { product: product.clone(), quantity: *quantity, guard: *guard });
         }
         let attempts = execution.activities.first_mut(origin.activity);
-        let committed = Committed { at: record.at, delta: receipt.delta, stock: receipt.stock, times };
+        let on_order = match (&record.fact, &commit.payload) {
+            (Fact::Intent(_), Payload::Units { quantity, .. }) => Some(*quantity),
+            _ => None,
+        };
+        let committed = Committed { at: record.at, delta: receipt.delta, stock: receipt.stock, times, on_order };
         let id = attempts.record(origin.attempt.number(), |facts| facts.committed = Some(committed));
         attempts.on_commit(id, times);
+    });
+}
+
+/// The relay has credited what was shipped for an intent.
+fn on_credit(orders: &mut Orders, record: &Record, commit: &Commit, times: u32) {
+    let Commit { receipt, origin, .. } = commit;
+    let at = record.at;
+    orders.journaled((id(&origin.workflow), id(&origin.run)), at, record.seq, |execution| {
+        let relay = execution.relay_mut();
+        let committed = Committed { at, delta: receipt.delta, stock: receipt.stock, times, on_order: None };
+        let id = relay.record(origin.attempt.number(), |facts| {
+            facts.committed = Some(committed);
+            facts.end = Some(AttemptEnd::Succeeded { at, outcome: CommitOutcome::Applied });
+        });
+        relay.on_commit(id, times);
+    });
+}
+
+fn on_relay(orders: &mut Orders, record: &Record, event: &AttemptEvent) {
+    let (origin, at) = (&event.origin, record.at);
+    orders.journaled((id(&origin.workflow), id(&origin.run)), at, record.seq, |execution| {
+        on_phase(execution.relay_mut(), origin.attempt.number(), at, &event.phase);
     });
 }
 
@@ -161,28 +193,32 @@ fn on_attempt(orders: &mut Orders, record: &Record, event: &AttemptEvent) {
     orders.journaled(key, at, record.seq, |execution| {
         origin.order.as_str().clone_into(&mut execution.order);
         let (attempts, number) = (execution.activities.first_mut(origin.activity), origin.attempt.number());
-        match &event.phase {
-            Phase::Started => {
-                attempts.start(number, at);
-                // The journal has the first attempt of the order, so it records the whole order.
-                execution.outlived &= origin.activity != Activity::UpdateInventory || number > 1;
-            }
-            Phase::Fault { point, action } => {
-                attempts.record(number, |facts| facts.strike(Strike { at, point: *point, action: *action }));
-            }
-            Phase::Shipped { shipment, replayed } => {
-                let shipped = Shipped { at, shipment: shipment.clone(), replayed: *replayed };
-                attempts.record(number, |facts| facts.shipped = Some(Box::new(shipped)));
-            }
-            Phase::Completed { outcome } => {
-                let outcome = *outcome;
-                attempts.record(number, |facts| facts.end = Some(AttemptEnd::Succeeded { at, outcome }));
-            }
-            Phase::Failed { code, message, retryable, point } => {
-                let (code, message) = (text(code), text(message));
-                let failure = Failure { at, code, message, retryable: *retryable, point: *point, causes: Vec::new() };
-                attempts.record(number, |facts| facts.end = Some(AttemptEnd::Failed(Box::new(failure))));
-            }
+        on_phase(attempts, number, at, &event.phase);
+        if event.phase == Phase::Started {
+            // The journal has the first attempt of the order, so it records the whole order.
+            execution.outlived &= origin.activity != Activity::UpdateInventory || number > 1;
         }
     });
+}
+
+fn on_phase(attempts: &mut ActivityAttempts, number: u32, at: UnixMillis, phase: &Phase) {
+    match phase {
+        Phase::Started => attempts.start(number, at),
+        Phase::Fault { point, action } => {
+            attempts.record(number, |facts| facts.strike(Strike { at, point: *point, action: *action }));
+        }
+        Phase::Shipped { shipment, replayed } => {
+            let shipped = Shipped { at, shipment: shipment.clone(), replayed: *replayed };
+            attempts.record(number, |facts| facts.shipped = Some(Box::new(shipped)));
+        }
+        Phase::Completed { outcome } => {
+            let outcome = *outcome;
+            attempts.record(number, |facts| facts.end = Some(AttemptEnd::Succeeded { at, outcome }));
+        }
+        Phase::Failed { code, message, retryable, point } => {
+            let (code, message) = (text(code), text(message));
+            let failure = Failure { at, code, message, retryable: *retryable, point: *point, causes: Vec::new() };
+            attempts.record(number, |facts| facts.end = Some(AttemptEnd::Failed(Box::new(failure))));
+        }
+    }
 }

@@ -12,6 +12,7 @@ mod journal;
 pub(super) mod observed_wait;
 pub(super) mod poll_schedule;
 pub(super) mod progress;
+mod relay;
 mod replacement;
 pub(super) mod server_reports;
 mod tally;

@@ -9,7 +9,7 @@ use crate::{
         facts::Facts,
         message::Server,
         orders::{
-            attempt::{AttemptEnd, AttemptFacts},
+            attempt::{AttemptEnd, AttemptFacts, AttemptState},
             execution::Execution,
         },
         supplier::SupplierReport,
@@ -70,7 +70,7 @@ impl ScenarioRun {
             When::Ended => self.sent.iter().all(|sent| self.has_ended(sent, facts)),
             When::Committed(order) => any(order, Activity::UpdateInventory, |attempt| attempt.committed.is_some()),
             When::Failed(order) => any(order, Activity::UpdateInventory, failed),
-            When::NotSupplied(order) => any(order, Activity::SupplierOrder, failed),
+            When::NotSupplied(order) => any(order, Activity::SupplierOrder, failed) || self.relay_failed(order, facts),
             When::SupplierDown => facts.supplier.is_some_and(|report| report.counts().is_none()),
             When::SupplierOutage => {
                 facts.supplier.and_then(SupplierReport::counts).is_some_and(|counts| counts.outage > 0)
@@ -82,6 +82,14 @@ impl ScenarioRun {
             // A server that was killed is reported before its link is known to be down.
             When::ServerUp => facts.connections.is_up() && *facts.connections.server() != Server::Killed,
         }
+    }
+
+    /// Whether a try of the relay to send the supplier order of this order has failed.
+    fn relay_failed(&self, order: &OrderId, facts: &Facts<'_>) -> bool {
+        let executions = self.sent.iter().filter(|sent| sent.order == *order);
+        executions
+            .filter_map(|sent| sent.execution(facts.orders)?.latest_relay())
+            .any(|seen| seen.number > 1 || matches!(seen.state, AttemptState::Failed(_)))
     }
 
     /// `None`: it cannot be done yet. `ticket`: of the next order.
@@ -135,8 +143,10 @@ impl ScenarioRun {
 
     /// Checks the result, once all steps are done and nothing more can come of them.
     fn finish_when_done(&mut self, facts: &Facts<'_>) -> Option<Request> {
-        let done =
-            !self.has_steps_left() && self.sent.iter().all(|sent| self.has_ended(sent, facts)) && !self.sleeps(facts);
+        let done = !self.has_steps_left()
+            && self.sent.iter().all(|sent| self.has_ended(sent, facts))
+            && !self.sleeps(facts)
+            && facts.journal.audit.outbox.is_empty();
         if done && facts.journal.document_agrees() && facts.connections.is_up() {
             if let Some(ask) = self.ask_supplier(SupplierQuestion::End) {
                 return Some(ask);
@@ -172,6 +182,7 @@ impl ScenarioRun {
             None if self.has_steps_left() => {
                 format!("the condition of step {}", self.done.saturating_add(1))
             }
+            None if !facts.journal.audit.outbox.is_empty() => "the relay to ship the order in the outbox".to_owned(),
             None if self.sleeps(facts) => "an attempt to wake up".to_owned(),
             None if !facts.connections.is_up() => "the server".to_owned(),
             None if self.asked_for == Some(SupplierQuestion::End) => "the supplier".to_owned(),

@@ -177,7 +177,7 @@ impl Scene {
             Activity::UpdateInventory => (IdempotencyKey::order(&origin.order), false),
             Activity::SupplierOrder => (IdempotencyKey::supplier(&origin.order), true),
         };
-        let commit = Commit { key, payload, receipt, shipment: None, guard, origin };
+        let commit = Commit { key, payload, receipt, shipment: None, intent: None, relay: None, guard, origin };
         self.write(if supplier { Fact::Supplier(commit) } else { Fact::Order(commit) });
         self.now += 8;
         self.document(self.order);

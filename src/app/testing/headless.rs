@@ -9,8 +9,9 @@ use crate::{
         StartOrder, Worker, parse_script,
     },
     domain::{
-        Activity, Attempt, Decision, Delivery, Effect, Inventory, InventoryModel, KeyPolicy, Order, Origin, ProductId,
-        REORDER_BELOW, Refusal, RunEnd, SUPPLIER_QUANTITY, ShipmentId, SupplierOrder, Supply, UnixMillis, millis,
+        Activity, Attempt, Change, Decision, Delivery, Effect, Guard, Inventory, InventoryModel, KeyPolicy, Order,
+        OrderId, Origin, ProductId, REORDER_BELOW, Refusal, RelayPlan, RunEnd, SUPPLIER_QUANTITY, ShipmentId,
+        SupplierOrder, Supply, UnixMillis, millis,
     },
     faults::{Action, Draw, Point},
     recording::{Recorded, Recorder},
@@ -34,9 +35,9 @@ pub struct World {
     /// All messages to the core, with their times.
     pub heard: Vec<(u64, Message)>,
     queue: VecDeque<Command>,
-    inventory: InventoryModel,
-    supplier: Supplier,
-    records: Vec<Record>,
+    pub(super) inventory: InventoryModel,
+    pub(super) supplier: Supplier,
+    pub(super) records: Vec<Record>,
     open: VecDeque<Open>,
     asleep: VecDeque<(Open, Point)>,
     runs: u32,
@@ -154,7 +155,7 @@ impl World {
         } else if let Some((asleep, point)) = self.asleep.pop_front() {
             self.wake(&asleep, point);
         } else {
-            return false;
+            return self.relay();
         }
         true
     }
@@ -288,6 +289,9 @@ impl World {
         let (Activity::SupplierOrder, Some(Supply::Shipped(policy))) = (open.activity, open.start.supply) else {
             return Ok(Delivery::Immediate);
         };
+        if policy == KeyPolicy::Outbox {
+            return Ok(Delivery::Outbox(RelayPlan::default()));
+        }
         let decided = self.inventory.decide(&effect(open, Delivery::NotShipped), open.start.guard, &open.run);
         if decided != Ok(Decision::Ship) {
             return Ok(Delivery::NotShipped);
@@ -315,9 +319,7 @@ impl World {
     }
 
     fn send(&mut self, open: &Open, policy: KeyPolicy) -> Result<ShipmentId, Done> {
-        let scenario = self.core.app().scenario_run().unwrap().scenario();
-        let lifetime = scenario.supplier.and_then(|supplier| supplier.key_lifetime);
-        let Some((shipment, replayed)) = self.supplier.send(&open.start.order, policy, lifetime, self.now) else {
+        let Some((shipment, replayed)) = self.ship(&open.start.order, policy) else {
             let message = "the supplier knows this key with another order".to_owned();
             let code = "SupplierConflict".to_owned();
             self.note(open, Phase::Failed { code, message: message.clone(), retryable: false, point: None });
@@ -325,6 +327,12 @@ impl World {
         };
         self.note(open, Phase::Shipped { shipment: shipment.clone(), replayed });
         Ok(shipment)
+    }
+
+    pub(super) fn ship(&mut self, order: &OrderId, policy: KeyPolicy) -> Option<(ShipmentId, bool)> {
+        let scenario = self.core.app().scenario_run().unwrap().scenario();
+        let lifetime = scenario.supplier.and_then(|supplier| supplier.key_lifetime);
+        self.supplier.send(order, policy, lifetime, self.now)
     }
 
     /// Whether a planned fault ends the attempt.
@@ -376,6 +384,12 @@ impl World {
             self.inventory.decide(&effect, guard, &open.run).map_err(|refusal: Refusal| StoreError::from(refusal));
         let change = match decided? {
             Decision::Apply(change) => change,
+            Decision::Intend(change) => {
+                self.own = true;
+                let Effect::Supplier(order) = effect else { unreachable!() };
+                self.intend(&open.start, order, change, origin(open));
+                return Ok(CommitOutcome::Applied);
+            }
             Decision::Replay { same_run, .. } => {
                 self.own = same_run;
                 return Ok(CommitOutcome::Replayed);
@@ -389,14 +403,7 @@ impl World {
         self.own = true;
         let origin = origin(open);
         self.inventory.apply(change.clone(), &origin);
-        let commit = Commit {
-            key: change.key,
-            payload: change.payload,
-            receipt: change.receipt,
-            shipment: change.shipment,
-            guard,
-            origin,
-        };
+        let commit = commit_of(change, guard, origin);
         self.write(match open.activity {
             Activity::UpdateInventory => Fact::Order(commit),
             Activity::SupplierOrder => Fact::Supplier(commit),
@@ -423,7 +430,7 @@ impl World {
         self.write(Fact::Attempt(AttemptEvent { origin: origin(open), phase }));
     }
 
-    fn write(&mut self, fact: Fact) {
+    pub(super) fn write(&mut self, fact: Fact) {
         self.now += 3;
         let seq = self.records.len() as u64 + 1;
         let record = Record { seq, at: UnixMillis(self.now), fact };
@@ -431,7 +438,7 @@ impl World {
         self.tell(Message::Journal(News { restarted: seq == 1, records: vec![record], ..News::default() }));
     }
 
-    fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
         let document = Document::of(&self.inventory, self.records.len() as u64);
         self.tell(Message::Document { document });
     }
@@ -459,4 +466,9 @@ fn origin(open: &Open) -> Origin {
         activity: open.activity,
         attempt: Attempt::new(open.attempt).unwrap(),
     }
+}
+
+pub(super) fn commit_of(change: Change, guard: Guard, origin: Origin) -> Commit {
+    let Change { key, payload, receipt, shipment } = change;
+    Commit { key, payload, receipt, shipment, intent: None, relay: None, guard, origin }
 }

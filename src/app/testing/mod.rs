@@ -2,5 +2,6 @@
 
 pub(crate) mod fixture;
 pub(crate) mod headless;
+mod outbox;
 pub(crate) mod supplier;
 pub(crate) mod watch;

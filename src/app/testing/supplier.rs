@@ -50,8 +50,8 @@ impl Supplier {
         now: u64,
     ) -> Option<(ShipmentId, bool)> {
         self.requests += 1;
-        let known_until =
-            (policy == KeyPolicy::Header).then(|| now.saturating_add(lifetime.map_or(u64::MAX, millis::whole)));
+        let known_until = matches!(policy, KeyPolicy::Header | KeyPolicy::Outbox)
+            .then(|| now.saturating_add(lifetime.map_or(u64::MAX, millis::whole)));
         let is_known = |shipment: &Shipment| shipment.known_until.is_some_and(|until| now < until);
         let earlier = known_until
             .and_then(|_| self.shipments.iter().rposition(|shipment| shipment.order == *order && is_known(shipment)));

@@ -4,9 +4,9 @@ use crate::{
     app::{App, Link, Message, ScenarioRun, Server, SupplierState, Worker},
     commands::{log::LogFile, print},
     config::Settings,
-    domain::{OrderId, Stock},
+    domain::{OrderId, Origin, Stock},
     scenario::{Scenario, What},
-    store::{Fact, Phase, Record},
+    store::{Fact, Phase, Record, RelayEvent},
 };
 
 /// Prints messages as lines, or prints nothing if it is quiet.
@@ -150,20 +150,33 @@ pub(in crate::commands) fn describe(fact: &Fact) -> Option<(Option<&OrderId>, St
             (None, format!("{:<24} {}", "adjusted", change(adjustment.delta, adjustment.stock)))
         }
         Fact::Aside(aside) => (None, format!("{:<24} as {}: {}", "document kept", aside.suffix, aside.reason)),
+        Fact::Intent(commit) => {
+            let text = format!("{}  {}", commit.payload, commit.key);
+            (Some(&commit.origin.order), format!("{:<24} {text}", "  order recorded"))
+        }
+        Fact::Relay(RelayEvent { event, .. }) => {
+            let Origin { order, attempt, .. } = &event.origin;
+            (Some(order), format!("{:<24} try {attempt}: {}", "  relay", phase(&event.phase)?))
+        }
         Fact::Attempt(event) => {
-            let what = match &event.phase {
-                Phase::Started => return None,
-                Phase::Fault { point, action } => format!("{action} {point}"),
-                Phase::Shipped { shipment, replayed: false } => format!("supplier shipped {shipment}"),
-                Phase::Shipped { shipment, replayed: true } => {
-                    format!("supplier repeats its answer: it had shipped {shipment}")
-                }
-                Phase::Completed { outcome } => format!("ok, {}", outcome.name()),
-                Phase::Failed { message, point: Some(point), .. } => format!("failed {point}: {message}"),
-                Phase::Failed { message, .. } => format!("failed: {message}"),
-            };
             let origin = &event.origin;
+            let what = phase(&event.phase)?;
             (Some(&origin.order), format!("{:<24} attempt {}: {what}", origin.activity.name(), origin.attempt))
         }
+    })
+}
+
+/// Describes an event of an attempt; `None` for its start.
+fn phase(phase: &Phase) -> Option<String> {
+    Some(match phase {
+        Phase::Started => return None,
+        Phase::Fault { point, action } => format!("{action} {point}"),
+        Phase::Shipped { shipment, replayed: false } => format!("supplier shipped {shipment}"),
+        Phase::Shipped { shipment, replayed: true } => {
+            format!("supplier repeats its answer: it had shipped {shipment}")
+        }
+        Phase::Completed { outcome } => format!("ok, {}", outcome.name()),
+        Phase::Failed { message, point: Some(point), .. } => format!("failed {point}: {message}"),
+        Phase::Failed { message, .. } => format!("failed: {message}"),
     })
 }

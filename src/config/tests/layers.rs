@@ -150,7 +150,7 @@ fn a_supplier_is_an_address_or_none() {
         ("SUPPLIER_URL", "8855", "http://127.0.0.1:8855"),
         ("SUPPLIER_URL", "http://me:secret@host", "user name"),
         ("SUPPLIER_URL", "http://host/?a=b", "no '?'"),
-        ("IDEMPOTENCE_SUPPLIER_KEY", "always", "header, lookup or none"),
+        ("IDEMPOTENCE_SUPPLIER_KEY", "always", "header, outbox, lookup or none"),
     ] {
         let error = Place::new().env(name, value).error().to_string();
         assert!(error.contains(expected) && !error.contains("secret"), "{error}");

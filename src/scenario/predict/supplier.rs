@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
-use super::{Fault, Prediction, Run, Strikes, Undelivered, Unknown};
+use super::{Fault, MAX_ATTEMPTS, Prediction, Run, Strikes, Undelivered, Unknown};
 use crate::{
-    domain::{Activity, Decision, Delivery, KeyPolicy, OrderId, ShipmentId},
+    domain::{Activity, Attempt, Decision, Delivery, Intent, KeyPolicy, OrderId, RelayPlan, ShipmentId},
     faults::Point,
     scenario::{Scenario, ScenarioSupplier},
     store::Verdict,
@@ -91,12 +91,14 @@ impl Shipping {
         let order = &run.placing.order;
         let earlier = self.shipped.get(order).copied();
         let ships = match (supplier.key, earlier) {
-            (KeyPolicy::Header, Some(earlier)) => lifetime(run.scenario, supplier).is_some_and(|lifetime| {
-                let is_expired = self.now.saturating_sub(earlier) >= lifetime;
-                // The times are lower bounds, so that the key may have expired nevertheless.
-                self.is_open |= !is_expired;
-                is_expired
-            }),
+            (KeyPolicy::Header | KeyPolicy::Outbox, Some(earlier)) => {
+                lifetime(run.scenario, supplier).is_some_and(|lifetime| {
+                    let is_expired = self.now.saturating_sub(earlier) >= lifetime;
+                    // The times are lower bounds, so that the key may have expired nevertheless.
+                    self.is_open |= !is_expired;
+                    is_expired
+                })
+            }
             _ => true,
         };
         if ships {
@@ -112,6 +114,42 @@ fn lifetime(scenario: &Scenario, supplier: ScenarioSupplier) -> Option<Duration>
 }
 
 impl Prediction {
+    /// Plays the tries of the relay to send the order of this run, which is in the outbox. No timeout applies to them.
+    pub(super) fn relay(&mut self, run: Run<'_>) -> Result<(), Unknown> {
+        let Run { scenario, placing, .. } = run;
+        for number in (1..=MAX_ATTEMPTS).filter_map(Attempt::new) {
+            let mut strikes = Strikes::new(scenario, placing, &placing.order, Activity::SupplierOrder, number);
+            let mut is_sent = strikes.at(Point::BeforeSend);
+            if !matches!(is_sent, Some(Fault::Error | Fault::Crash)) {
+                if let Some(left) = self.shipping.outage.checked_sub(1) {
+                    self.shipping.outage = left;
+                    is_sent = Some(Fault::Error);
+                } else if self.shipping.taken.contains(&placing.order) {
+                    // The supplier refuses, unless the key has expired.
+                    let is_certain = scenario.supplier.is_some_and(|supplier| lifetime(scenario, supplier).is_none());
+                    self.inventory.refuse_intents();
+                    return if is_certain { Ok(()) } else { Err(Unknown::Timing) };
+                } else {
+                    self.shipping.send(run);
+                    is_sent = strikes.at(Point::AfterSend);
+                }
+            }
+            match is_sent {
+                // The worker may die before the activity has ended.
+                Some(Fault::Crash) => return Err(Unknown::Timing),
+                Some(Fault::Error) => {
+                    self.not_supplied.insert(placing.order.clone());
+                    self.shipping.wait(Intent::RETRY.after(number.number()));
+                }
+                Some(Fault::Hang) | None => {
+                    self.shipping.credit();
+                    return Ok(());
+                }
+            }
+        }
+        Err(Unknown::Endless(Activity::SupplierOrder))
+    }
+
     /// Ships the units of a supplier order, if they are needed. The inner error ends the attempt.
     pub(super) fn deliver(
         &mut self,
@@ -122,6 +160,9 @@ impl Prediction {
         let (Activity::SupplierOrder, Some(supplier)) = (strikes.activity, scenario.supplier) else {
             return Ok(Ok(Delivery::Immediate));
         };
+        if supplier.key == KeyPolicy::Outbox {
+            return Ok(Ok(Delivery::Outbox(RelayPlan::default())));
+        }
         let effect = placing.effect(strikes.activity, Delivery::NotShipped);
         if !matches!(self.inventory.decide(&effect, guard, &act.to_string()), Ok(Decision::Ship)) {
             return Ok(Ok(Delivery::NotShipped));

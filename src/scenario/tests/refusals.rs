@@ -36,7 +36,7 @@ fn mistakes_in_the_file_are_reported_with_their_position() {
         (
             "why = 'w'",
             "why = 'w'\nsupplier = 'off'",
-            "line 3, column 12: supplier is \"off\"; it must be one of header, lookup, none",
+            "line 3, column 12: supplier is \"off\"; it must be one of header, outbox, lookup, none",
         ),
         (
             "why = 'w'",

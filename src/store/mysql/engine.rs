@@ -15,18 +15,18 @@ use mysql_async::{Conn, Row, prelude::Queryable};
 
 use super::{
     super::{
-        CommitRequest, Note, StoreError,
+        StoreError,
         document::Document,
-        engine::{Answer, Committed, Request, fact_of, previewed},
         error::Damage,
         progress::Progress,
-        record::{Adjustment, CommitOutcome, Fact, Record, Refused},
+        record::{Adjustment, Fact, Record},
+        request::{Answer, Request},
     },
     client::{BATCH_LIMIT, CALL_LIMIT, Client, failure},
     error::MySqlError,
     state::{self, State, hex},
 };
-use crate::domain::{Activity, Decision, Guard, IdempotencyKey, InventoryRules, LedgerEntry, UnixMillis};
+use crate::domain::{Activity, IdempotencyKey, InventoryRules, LedgerEntry, UnixMillis};
 
 /// Pause before a transaction is repeated for the first time.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -183,7 +183,7 @@ impl MySqlEngine {
 
     /// Begins the transaction, locks the document's row, and looks up the keys of the requests, in one call.
     fn begin(&mut self, requests: &[Request], deadline: Instant) -> Result<(DocumentRow, Vec<RecordedKey>), Failed> {
-        let keys: Vec<_> = requests.iter().filter_map(key_of).map(|key| hex(key.as_str().as_bytes())).collect();
+        let keys: Vec<_> = requests.iter().filter_map(Request::key).map(|key| hex(key.as_str().as_bytes())).collect();
         let mut statements = "START TRANSACTION; SELECT generation, seq, product, in_stock, last_order \
                               FROM idempotence_document WHERE id = 1 FOR UPDATE"
             .to_owned();
@@ -274,49 +274,16 @@ impl MySqlEngine {
         ledger: &mut HashMap<IdempotencyKey, LedgerEntry>,
         additions: &mut Additions,
     ) -> Result<Answer, Failed> {
-        match request {
-            Request::Note(Note::Attempt(event)) => self.add(Fact::Attempt(event.clone()), additions).map(|()| Ok(None)),
-            Request::Note(Note::Refused(refused)) => {
-                self.add(Fact::Reject(refused.clone()), additions).map(|()| Ok(None))
+        let recorded = request.ledger_key().and_then(|key| ledger.get(&key).cloned());
+        let (fact, answer) = request.decide(&self.state()?.inventory, recorded, (self.clock)());
+        if let Some(fact) = fact {
+            // The first line of a key decides, also within a batch.
+            if let (Some(key), Some(entry)) = (fact.ledger_key(), fact.clone().into_ledger_entry()) {
+                ledger.entry(key).or_insert(entry);
             }
-            Request::Commit(request) => self.decide_effect(request, ledger, additions),
-            Request::Preview(CommitRequest { effect, guard, origin }) => {
-                let recorded = ledger.get(&effect.key()).filter(|_| *guard == Guard::Ledger).cloned();
-                Ok(previewed(self.state()?.inventory.decide(effect, *guard, &origin.run, recorded)))
-            }
+            self.add(fact, additions)?;
         }
-    }
-
-    fn decide_effect(
-        &mut self,
-        request: &CommitRequest,
-        ledger: &mut HashMap<IdempotencyKey, LedgerEntry>,
-        additions: &mut Additions,
-    ) -> Result<Answer, Failed> {
-        let CommitRequest { effect, guard, origin } = request;
-        let committed = |outcome, receipt, same_run| Ok(Ok(Some(Committed { outcome, receipt, same_run })));
-        let key = effect.key();
-        let recorded = if *guard == Guard::Ledger { ledger.get(&key).cloned() } else { None };
-        match self.state()?.inventory.decide(effect, *guard, &origin.run, recorded) {
-            Ok(Decision::Apply(change)) => {
-                let receipt = change.receipt.clone();
-                let fact = fact_of(effect, change, *guard, origin);
-                // The first line of a key decides, also within a batch.
-                if let Some(entry) = fact.clone().into_ledger_entry() {
-                    ledger.entry(key).or_insert(entry);
-                }
-                self.add(fact, additions)?;
-                committed(CommitOutcome::Applied, receipt, true)
-            }
-            Ok(Decision::Replay { receipt, same_run }) => committed(CommitOutcome::Replayed, receipt, same_run),
-            Ok(Decision::Skip(receipt)) => committed(CommitOutcome::Skipped, receipt, false),
-            Ok(Decision::Ship) => Ok(Err(StoreError::NotShipped)),
-            Err(refusal) => {
-                let error = StoreError::from(refusal);
-                self.add(Fact::Reject(Refused::new(effect, &error, origin)), additions)?;
-                Ok(Err(error))
-            }
-        }
+        Ok(answer)
     }
 
     /// Numbers and applies a fact, and adds its line.
@@ -415,14 +382,5 @@ impl MySqlEngine {
 
     fn state_mut(&mut self) -> Result<&mut State, Failed> {
         self.state.as_mut().ok_or(Failed::Refused(StoreError::Stopped))
-    }
-}
-
-fn key_of(request: &Request) -> Option<IdempotencyKey> {
-    match request {
-        Request::Commit(CommitRequest { effect, .. }) | Request::Preview(CommitRequest { effect, .. }) => {
-            Some(effect.key())
-        }
-        Request::Note(_) => None,
     }
 }

@@ -83,7 +83,7 @@ impl MySqlReader {
         let records =
             if after < last { state::read_lines(&mut self.client, generation, after, last)? } else { Vec::new() };
         let keys = records.iter().filter(|_| through > 0).filter_map(|record| match &record.fact {
-            Fact::Order(commit) | Fact::Supplier(commit) => Some(&commit.key),
+            Fact::Order(commit) | Fact::Supplier(commit) | Fact::Intent(commit) => Some(&commit.key),
             _ => None,
         });
         let earlier = state::first_lines(&mut self.client, generation, through, keys)?;

@@ -28,7 +28,7 @@ pub(super) const CHUNK_LINES: u64 = 2000;
 const CHECKPOINT_LIMIT: Duration = Duration::from_secs(5);
 
 /// The version of [`Checkpoint`].
-const CHECKPOINT_FORMAT: u32 = 2;
+const CHECKPOINT_FORMAT: u32 = 3;
 
 /// The state after the lines of one generation.
 #[derive(Debug)]
@@ -170,7 +170,11 @@ impl State {
             }
             // With the guard, the first line of a key is the only one.
             let unguarded = records.iter().filter_map(|record| match &record.fact {
-                Fact::Order(commit) | Fact::Supplier(commit) if commit.guard != Guard::Ledger => Some(&commit.key),
+                Fact::Order(commit) | Fact::Supplier(commit) | Fact::Intent(commit)
+                    if commit.guard != Guard::Ledger =>
+                {
+                    Some(&commit.key)
+                }
                 _ => None,
             });
             for earlier in first_lines(client, self.generation, self.seq, unguarded)? {

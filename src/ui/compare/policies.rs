@@ -15,6 +15,7 @@ use super::{super::theme, Note};
 pub fn meaning(policy: KeyPolicy, width: usize) -> String {
     let short = match policy {
         KeyPolicy::Header => "the key travels",
+        KeyPolicy::Outbox => "recorded first",
         KeyPolicy::Lookup => "asks first",
         KeyPolicy::None => "ships again",
     };

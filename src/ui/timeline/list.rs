@@ -420,9 +420,10 @@ fn effect(seen: &AttemptView<'_>, look: Appearance) -> Option<String> {
         let verb = if shipped.replayed { "had shipped" } else { "shipped" };
         format!("supplier {verb} {}", shipped.shipment)
     });
-    let changed = facts.committed.map(|committed| match committed.delta {
-        0 => "not needed".to_owned(),
-        delta => words::change(look, delta, committed.stock),
+    let changed = facts.committed.map(|committed| match (committed.delta, committed.on_order) {
+        (0, Some(units)) => format!("{units} on order"),
+        (0, None) => "not needed".to_owned(),
+        (delta, _) => words::change(look, delta, committed.stock),
     });
     let both: Vec<_> = changed.into_iter().chain(shipped).collect();
     (!both.is_empty()).then(|| both.join(", "))

@@ -35,7 +35,7 @@ pub enum Lanes {
 /// The rows of an order's activities, and the axis if requested.
 pub fn order_lines(app: &App, order: &Execution, width: u16, rows: Lanes, axis: bool) -> Vec<Line<'static>> {
     let columns = width.saturating_sub(NAME);
-    let shown = timeline(order, order.order_activities(), &app.options().retry, app.shown_now(), columns);
+    let shown = timeline(order, order.lanes(), &app.options().retry, app.shown_now(), columns);
     let is_of =
         |picture: &Picture<'_>, role| picture.lane.activity().and_then(|activity| order.role(activity)) == Some(role);
     let is_shown = |picture: &&Picture<'_>| match rows {

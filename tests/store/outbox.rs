@@ -1,0 +1,276 @@
+//! Supplier orders in the outbox: recorded before they are sent, sent until the supplier confirms, and credited once.
+
+use std::{collections::BTreeMap, thread, time::Duration};
+
+use futures::executor::block_on;
+use idempotence::{
+    domain::{Delivery, Effect, Guard, IdempotencyKey, Intent, RelayPlan, ShipmentId, SupplierOrder, UnixMillis},
+    store::{
+        CommitOutcome, CreditRequest, Engine, Fact, Follower, Location, Note, Phase, Publication, RelayEvent, Reply,
+        Request, Store, StoreHandle, Verdict,
+    },
+};
+
+use crate::{
+    bench::{assert_right, audit, commit, document, order, request, supplier},
+    both::{assert_right as assert_right_at, on_both, open as open_at},
+    simulated::{DocumentFate, InjectedFault, Operation, PowerCut, Simulated},
+};
+
+/// A supplier order that is recorded and sent afterwards.
+fn recorded(id: &str) -> Effect {
+    let Effect::Supplier(order) = supplier(id, 1000) else { unreachable!() };
+    let plan = RelayPlan { faults: "supplier.after-send=1*error".into(), seed: 7 };
+    Effect::Supplier(SupplierOrder { delivery: Delivery::Outbox(plan), ..order })
+}
+
+fn shipment(number: usize) -> ShipmentId {
+    format!("S-{number}").into()
+}
+
+fn apply(store: &StoreHandle, effect: Effect) -> idempotence::store::Committed {
+    let Request::Commit(request) = request(effect, Guard::Ledger) else { unreachable!() };
+    block_on(store.commit(request)).unwrap()
+}
+
+fn claim(store: &StoreHandle) -> Option<Intent> {
+    block_on(store.claim()).unwrap().map(|intent| *intent)
+}
+
+fn credit(store: &StoreHandle, intent: &Intent, number: usize) -> bool {
+    let request = CreditRequest { intent: intent.clone(), shipment: shipment(number) };
+    block_on(store.credit(request)).unwrap()
+}
+
+fn fails(store: &StoreHandle, intent: &Intent, retryable: bool) {
+    let (code, message) = ("SupplierUnreachable".into(), "no route".into());
+    let event = RelayEvent::of(intent, Phase::Failed { code, message, retryable, point: None });
+    block_on(store.note(Note::Relay(event))).unwrap();
+}
+
+/// The credits of shipments in a journal.
+fn credits(location: &Location) -> Vec<(String, ShipmentId, i64)> {
+    let records = Follower::new(location).read_some().unwrap().0.records;
+    let credited = records.into_iter().filter_map(|record| match record.fact {
+        Fact::Supplier(commit) => Some((commit.key.to_string(), commit.shipment?, commit.receipt.stock)),
+        _ => None,
+    });
+    credited.collect()
+}
+
+#[test]
+fn an_order_in_the_outbox_is_sent_and_credited_once() {
+    on_both(1000, "000", |location| {
+        let store = open_at(location);
+        apply(&store, order("A", 999));
+        assert_eq!(claim(&store), None, "nothing is to be sent");
+        let ordered = apply(&store, recorded("A"));
+        assert_eq!((ordered.outcome, ordered.receipt.delta, ordered.receipt.stock), (CommitOutcome::Applied, 0, 1));
+        // A retry, and an order that would need units too if none were on order.
+        let again = apply(&store, recorded("A"));
+        assert_eq!((again.outcome, again.receipt), (CommitOutcome::Replayed, ordered.receipt));
+        apply(&store, recorded("B"));
+
+        let intent = claim(&store).expect("it is due");
+        assert_eq!((intent.key(), intent.tries), (IdempotencyKey::supplier(&intent.order.order), 1));
+        assert_eq!(
+            (intent.order.quantity, intent.plan.faults.as_str(), intent.plan.seed),
+            (1000, "supplier.after-send=1*error", 7)
+        );
+        // It is being sent, so no other worker sends it.
+        let other = open_at(location);
+        assert_eq!((claim(&store), claim(&other)), (None, None));
+        assert!(location.examine(&|_| {}).unwrap().unwrap().audit.outbox.values().map(|order| order.units).eq([1000]));
+        drop(store);
+
+        // The try failed; the pause is short. Another process continues.
+        fails(&other, &intent, true);
+        assert_eq!(claim(&other), None);
+        thread::sleep(Intent::RETRY.after(1) + Duration::from_millis(20));
+        let again = claim(&other).expect("it is due again");
+        assert_eq!((again.line, again.tries), (intent.line, 2));
+        assert!(credit(&other, &again, 1));
+        assert!(!credit(&other, &again, 1) && !credit(&other, &intent, 1), "another relay has credited it");
+        assert_eq!(claim(&other), None);
+        drop(other);
+
+        assert_eq!(credits(location), [("supplier:A".to_owned(), shipment(1), 1001)]);
+        assert_right_at(location, 1001);
+        let audit = location.examine(&|_| {}).unwrap().unwrap().audit;
+        assert!(audit.outbox.is_empty());
+        assert_eq!((audit.supplier_orders, audit.credited.count), (1, 1));
+    });
+}
+
+#[test]
+fn an_order_that_the_supplier_refuses_leaves_the_outbox() {
+    on_both(1, "000", |location| {
+        let store = open_at(location);
+        apply(&store, recorded("A"));
+        let intent = claim(&store).unwrap();
+        fails(&store, &intent, false);
+        assert!(!credit(&store, &intent, 1));
+        // The stock is still low, so the next order needs units.
+        apply(&store, recorded("B"));
+        let next = claim(&store).unwrap();
+        assert_eq!(next.order.order.as_str(), "B");
+        assert!(credit(&store, &next, 2));
+        drop(store);
+        assert_right_at(location, 1001);
+    });
+}
+
+#[test]
+fn a_reset_empties_the_outbox_and_a_late_shipment_is_not_credited() {
+    on_both(1, "000", |location| {
+        let store = open_at(location);
+        apply(&store, recorded("A"));
+        let intent = claim(&store).unwrap();
+        location.reset().unwrap();
+        assert_eq!(claim(&store), None);
+        assert!(!credit(&store, &intent, 1));
+        drop(store);
+        assert_right_at(location, 1000);
+    });
+}
+
+/// Without a guard, a retry orders again if the stock is so low that one delivery is not enough.
+#[test]
+fn two_intents_of_one_key_are_two_effects() {
+    on_both(-1500, "000", |location| {
+        let store = open_at(location);
+        let Request::Commit(order) = request(recorded("A"), Guard::Off) else { unreachable!() };
+        for _ in 0..2 {
+            block_on(store.commit(order.clone())).unwrap();
+        }
+        // The key is the same, so the supplier ships once.
+        for _ in 0..2 {
+            let intent = claim(&store).unwrap();
+            assert!(credit(&store, &intent, 1));
+        }
+        drop(store);
+        let audit = location.examine(&|_| {}).unwrap().unwrap().audit;
+        assert_eq!((audit.verdict(), audit.expected, audit.actual), (Verdict::Wrong, -500, 500));
+        assert_eq!(audit.applied_twice.len(), 1);
+    });
+}
+
+/// A clock on which every pause has passed at the next look.
+fn fast_clock() -> UnixMillis {
+    UnixMillis(crate::bench::clock().0.wrapping_mul(20_000))
+}
+
+fn open(machine: &Simulated) -> Result<Engine<Simulated>, idempotence::store::StoreError> {
+    Engine::open(machine.another(), fast_clock, idempotence::domain::REORDER_BELOW)
+}
+
+/// The supplier: the shipment of each key.
+type Shipments = BTreeMap<String, ShipmentId>;
+
+/// Sends one order of the outbox. Returns whether there was none.
+fn relay(engine: &mut Engine<Simulated>, shipments: &mut Shipments) -> Result<bool, idempotence::store::StoreError> {
+    let claimed = engine.commit(&[Request::Claim], Publication::Now)?.remove(0)?;
+    let Reply::Claimed(Some(intent)) = claimed else { return Ok(true) };
+    let number = shipments.len() + 1;
+    let shipment = shipments.entry(intent.key().to_string()).or_insert_with(|| self::shipment(number)).clone();
+    let credit = Request::Credit(CreditRequest { intent: *intent, shipment });
+    engine.commit(&[credit], Publication::Now)?.remove(0).map(|_| false)
+}
+
+/// Orders and ships, reopening after every failure. What was acknowledged before is not asked for again.
+fn work(machine: &Simulated, shipments: &mut Shipments, acknowledged: &mut usize) {
+    let effects = [order("A", 999), recorded("A")];
+    for _ in 0..6 {
+        let Ok(mut engine) = open(machine) else { continue };
+        while let Some(effect) = effects.get(*acknowledged) {
+            if commit(&mut engine, effect.clone()).is_err() {
+                break;
+            }
+            *acknowledged += 1;
+        }
+        while *acknowledged == effects.len() {
+            match relay(&mut engine, shipments) {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(_) => break,
+            }
+        }
+    }
+    panic!("it does not converge");
+}
+
+fn fresh() -> Simulated {
+    Simulated::with_document(&document(1000, "000"))
+}
+
+fn assert_shipped_once(machine: &Simulated, shipments: &Shipments) {
+    assert_right(machine, 1001);
+    let audit = audit(&machine.journal_bytes());
+    assert_eq!((shipments.len(), audit.credited.count, audit.outbox.len()), (1, 1, 0));
+}
+
+#[test]
+fn every_failure_at_every_operation_ships_and_credits_once() {
+    let clean = fresh();
+    work(&clean, &mut Shipments::new(), &mut 0);
+    let operations = clean.operations();
+    for (at, operation) in operations.iter().enumerate() {
+        let full = InjectedFault::Error(std::io::ErrorKind::StorageFull);
+        for fault in [InjectedFault::Die, InjectedFault::DieAfter, InjectedFault::Short(150), full] {
+            if *operation == Operation::SyncJournal && matches!(fault, InjectedFault::Error(_)) {
+                continue;
+            }
+            let (machine, mut shipments) = (fresh(), Shipments::new());
+            machine.fail_at(at, fault);
+            work(&machine, &mut shipments, &mut 0);
+            assert_shipped_once(&machine, &shipments);
+        }
+    }
+    assert!(operations.len() > 20, "{operations:?}");
+}
+
+#[test]
+fn power_lost_at_any_operation_forgets_no_order_that_was_recorded_or_sent() {
+    let clean = fresh();
+    work(&clean, &mut Shipments::new(), &mut 0);
+    let mut images = 0;
+    for at in 0..clean.operations().len() {
+        let (machine, mut shipments, mut acknowledged) = (fresh(), Shipments::new(), 0);
+        machine.fail_at(at, InjectedFault::DieAfter);
+        let effects = [order("A", 999), recorded("A")];
+        if let Ok(mut engine) = open(&machine) {
+            while let Some(effect) = effects.get(acknowledged)
+                && commit(&mut engine, effect.clone()).is_ok()
+            {
+                acknowledged += 1;
+            }
+            if acknowledged == effects.len() {
+                while relay(&mut engine, &mut shipments).is_ok_and(|is_done| !is_done) {}
+            }
+        }
+        for document in [DocumentFate::New, DocumentFate::Old] {
+            for journal_bytes in 0..=machine.unsynced() {
+                let after = machine.after_power_cut(PowerCut { journal_bytes, document });
+                let (mut shipments, mut acknowledged) = (shipments.clone(), acknowledged);
+                work(&after, &mut shipments, &mut acknowledged);
+                assert_shipped_once(&after, &shipments);
+                images += 1;
+            }
+        }
+    }
+    assert!(images > 100, "only {images} images were looked at");
+}
+
+#[test]
+fn an_order_of_a_process_that_died_is_durable_before_it_is_sent() {
+    let machine = fresh();
+    let mut first = open(&machine).unwrap();
+    commit(&mut first, order("A", 999)).unwrap();
+    let mut second = open(&machine).unwrap();
+    machine.fail_next(Operation::Append, InjectedFault::DieAfter);
+    assert!(commit(&mut first, recorded("A")).is_err());
+    assert!(machine.unsynced() > 0);
+    let claimed = second.commit(&[Request::Claim], Publication::Now).unwrap().remove(0);
+    assert!(matches!(claimed, Ok(Reply::Claimed(Some(_)))), "{claimed:?}");
+    assert_eq!(machine.unsynced(), 0, "it may be sent now");
+}
