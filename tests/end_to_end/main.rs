@@ -35,6 +35,7 @@ mod notices;
 mod operations;
 mod orders;
 mod other_programs;
+mod outbox;
 mod outputs;
 mod presence;
 mod proxy;

@@ -13,7 +13,7 @@ use std::{
 use idempotence::{
     domain::{KeyPolicy, RunEnd, Supply},
     faults::Point,
-    store::{Fact, Phase, RelayEvent},
+    store::{Fact, Phase},
     temporal::{Demo, OrderInput},
 };
 use serde_json::Value;
@@ -24,14 +24,14 @@ use crate::{
 };
 
 /// A supplier process, which is killed on drop.
-struct SupplierProcess {
+pub struct SupplierProcess {
     child: Child,
     _stdin: Option<ChildStdin>,
-    url: String,
+    pub url: String,
 }
 
 impl SupplierProcess {
-    fn start(file: &Path, port: u16, flags: &[&str]) -> Self {
+    pub fn start(file: &Path, port: u16, flags: &[&str]) -> Self {
         let mut child = Command::new(PROGRAM)
             .args(["supplier", "--with-parent", "--listen", &format!("127.0.0.1:{port}"), "--file"])
             .arg(file)
@@ -47,12 +47,12 @@ impl SupplierProcess {
         Self { child, _stdin: stdin, url }
     }
 
-    fn port(&self) -> u16 {
+    pub fn port(&self) -> u16 {
         self.url.rsplit(':').next().unwrap().parse().unwrap()
     }
 
     /// Sends a request with a JSON body, as another program does, and returns the answer.
-    fn request(&self, what: &str, headers: &str, body: &str) -> String {
+    pub fn request(&self, what: &str, headers: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port())).unwrap();
         write!(
             stream,
@@ -66,7 +66,7 @@ impl SupplierProcess {
         answer
     }
 
-    fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -80,14 +80,14 @@ impl Drop for SupplierProcess {
 }
 
 /// A sandbox with a supplier and a worker that uses it.
-struct Supplied {
-    sandbox: Sandbox,
-    supplier: SupplierProcess,
+pub struct Supplied {
+    pub sandbox: Sandbox,
+    pub supplier: SupplierProcess,
     _worker: WorkerProcess,
 }
 
 impl Supplied {
-    fn new(flags: &[&str]) -> Self {
+    pub fn new(flags: &[&str]) -> Self {
         let sandbox = Sandbox::new();
         let supplier = SupplierProcess::start(&sandbox.folder.path().join("supplier.jsonl"), 0, flags);
         let worker = sandbox.worker_with(&[("SUPPLIER_URL", &supplier.url)]);
@@ -95,20 +95,20 @@ impl Supplied {
     }
 
     /// Sends an order for 999 units, so that units are ordered from the supplier.
-    async fn place(&self, policy: KeyPolicy, faults: &str) -> RunEnd {
+    pub async fn place(&self, policy: KeyPolicy, faults: &str) -> RunEnd {
         let link = self.sandbox.link().await;
         self.sandbox.place(&link, with(policy, faults)).await
     }
 
     /// Another client orders 7 units under the key of A12.
-    fn use_key_of_a12(&self) {
+    pub fn use_key_of_a12(&self) {
         let body = r#"{"product":"123456","quantity":7,"reference":"A12"}"#;
         let answer = self.supplier.request("POST /orders", "Idempotency-Key: \"supplier:A12\"\r\n", body);
         assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     }
 
     /// Starts another worker after this fact, with which the first one dies.
-    async fn next_worker_after(&self, is_last: impl Fn(&Fact) -> bool) -> WorkerProcess {
+    pub async fn next_worker_after(&self, is_last: impl Fn(&Fact) -> bool) -> WorkerProcess {
         while !self.sandbox.records().iter().any(|record| is_last(&record.fact)) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -116,20 +116,20 @@ impl Supplied {
     }
 
     /// The audit's verdict on the supplier, its shipments and the credits.
-    fn audit(&self) -> (String, u64, u64) {
+    pub fn audit(&self) -> (String, u64, u64) {
         let audit = audit(&self.sandbox, &self.supplier.url);
         let count = |part: &str| audit["supplier"][part]["count"].as_u64().unwrap();
         (audit["supplier"]["verdict"].as_str().unwrap().to_owned(), count("shipped"), count("credited"))
     }
 }
 
-fn with(policy: KeyPolicy, faults: &str) -> OrderInput {
+pub fn with(policy: KeyPolicy, faults: &str) -> OrderInput {
     let order = order("A12", 999, faults);
     let demo = order.demo.clone().map(|demo| Demo { supplier: Some(Supply::Shipped(policy)), ..demo });
     OrderInput { demo, ..order }
 }
 
-fn audit(sandbox: &Sandbox, supplier: &str) -> Value {
+pub fn audit(sandbox: &Sandbox, supplier: &str) -> Value {
     let mut command = crate::sandbox::program(sandbox.folder.path());
     command.args(["audit", "--json", "--supplier", supplier, "--database"]).arg(&sandbox.database);
     let output = command.output().unwrap();
@@ -139,7 +139,7 @@ fn audit(sandbox: &Sandbox, supplier: &str) -> Value {
     audit
 }
 
-fn judged(verdict: &str, shipped: u64, credited: u64) -> (String, u64, u64) {
+pub fn judged(verdict: &str, shipped: u64, credited: u64) -> (String, u64, u64) {
     (verdict.to_owned(), shipped, credited)
 }
 
@@ -201,123 +201,6 @@ async fn a_late_attempt_ships_again_unless_its_key_travels() {
         assert_eq!(supplied.audit(), expected, "{policy}");
         supplied.sandbox.assert_right(1001);
     }
-}
-
-/// Waits until the relay has credited the order in the outbox. Returns the number of its tries.
-fn credited_by_the_relay(sandbox: &Sandbox) -> u32 {
-    let credit = sandbox
-        .wait_for("the relay's credit", |fact| matches!(fact, Fact::Supplier(commit) if commit.intent.is_some()));
-    let Fact::Supplier(commit) = credit.fact else { panic!("{credit:?}") };
-    commit.origin.attempt.number()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_outbox_ships_and_credits_once_under_each_fault() {
-    if offline() {
-        return;
-    }
-    for (fault, tries) in [
-        ("none", 1),
-        ("supplier.before-send=1*error", 2),
-        ("supplier.after-send=2*error", 3),
-        ("supplier.before-commit=1*error", 1),
-        ("supplier.after-commit=1*error", 1),
-        ("supplier.after-send=1*delay(50)", 1),
-        ("supplier.before-send=1*hang", 1),
-    ] {
-        let supplied = Supplied::new(&[]);
-        assert_eq!(supplied.place(KeyPolicy::Outbox, fault).await, applied(), "{fault}");
-        let found = tokio::task::block_in_place(|| credited_by_the_relay(&supplied.sandbox));
-        assert_eq!((found, supplied.audit()), (tries, judged("right", 1, 1)), "{fault}");
-        supplied.sandbox.assert_right(1001);
-        let completed = supplied.sandbox.records().into_iter().filter(
-            |record| matches!(&record.fact, Fact::Attempt(event) if matches!(event.phase, Phase::Completed { .. })),
-        );
-        assert_eq!(completed.count(), 2, "the tries of the relay are not attempts of an activity: {fault}");
-    }
-}
-
-/// The worker dies after the supplier has shipped. The next worker's relay sends the order again.
-#[tokio::test(flavor = "multi_thread")]
-async fn another_worker_continues_the_relay_of_one_that_died() {
-    if offline() {
-        return;
-    }
-    let supplied = Supplied::new(&[]);
-    let place = supplied.place(KeyPolicy::Outbox, "supplier.after-send=1*crash");
-    let next = async {
-        let crashed = |fact: &Fact| {
-            let Fact::Relay(RelayEvent { event, .. }) = fact else { return false };
-            matches!(event.phase, Phase::Fault { point: Point::AfterSend, .. })
-        };
-        supplied.next_worker_after(crashed).await
-    };
-    let (end, _worker) = tokio::join!(place, next);
-    let tries = tokio::task::block_in_place(|| credited_by_the_relay(&supplied.sandbox));
-    assert_eq!((end, tries, supplied.audit()), (applied(), 2, judged("right", 1, 1)));
-}
-
-/// Two workers share the outbox. One of them hangs after the supplier has shipped, so that the other one sends again.
-#[tokio::test(flavor = "multi_thread")]
-async fn two_relays_that_overlap_credit_once() {
-    if offline() {
-        return;
-    }
-    let supplied = Supplied::new(&[]);
-    let _other = supplied.sandbox.worker_with(&[("SUPPLIER_URL", &supplied.supplier.url)]);
-    assert_eq!(supplied.place(KeyPolicy::Outbox, "supplier.after-send=1*hang").await, applied());
-    let tries = tokio::task::block_in_place(|| credited_by_the_relay(&supplied.sandbox));
-    assert_eq!(tries, 2);
-    // The first relay wakes up and finds that its shipment is credited.
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(supplied.audit(), judged("right", 1, 1));
-    supplied.sandbox.assert_right(1001);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_order_ends_while_the_supplier_is_down_and_is_shipped_later() {
-    if offline() {
-        return;
-    }
-    let mut supplied = Supplied::new(&[]);
-    let (port, file) = (supplied.supplier.port(), supplied.sandbox.folder.path().join("supplier.jsonl"));
-    supplied.supplier.kill();
-    assert_eq!(supplied.place(KeyPolicy::Outbox, "none").await, applied());
-    let failed = |fact: &Fact| {
-        let Fact::Relay(RelayEvent { event, .. }) = fact else { return false };
-        matches!(&event.phase, Phase::Failed { code, retryable: true, .. } if code == "SupplierUnreachable")
-    };
-    tokio::task::block_in_place(|| supplied.sandbox.wait_for("the relay's failure", failed));
-    supplied.sandbox.assert_right(1);
-    let output = crate::sandbox::program(supplied.sandbox.folder.path())
-        .args(["audit", "--database"])
-        .arg(&supplied.sandbox.database)
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.contains("outbox: 1 supplier order of 1000 units"), "{text}");
-    let _again = SupplierProcess::start(&file, port, &[]);
-    tokio::task::block_in_place(|| credited_by_the_relay(&supplied.sandbox));
-    assert_eq!(supplied.audit(), judged("right", 1, 1));
-    supplied.sandbox.assert_right(1001);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refusal_takes_an_order_out_of_the_outbox() {
-    if offline() {
-        return;
-    }
-    let supplied = Supplied::new(&["--require-key"]);
-    supplied.use_key_of_a12();
-    assert_eq!(supplied.place(KeyPolicy::Outbox, "none").await, applied());
-    let refused = |fact: &Fact| {
-        let Fact::Relay(RelayEvent { event, .. }) = fact else { return false };
-        matches!(event.phase, Phase::Failed { retryable: false, .. })
-    };
-    tokio::task::block_in_place(|| supplied.sandbox.wait_for("the refusal", refused));
-    supplied.sandbox.assert_right(1);
-    let audit = audit(&supplied.sandbox, &supplied.supplier.url);
-    assert_eq!(audit.get("outbox"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-use idempotence::{config, keymap};
+use idempotence::{config, keymap, scenario};
 
 fn file(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
@@ -109,5 +109,15 @@ fn every_file_that_the_map_of_the_code_names_exists() {
     assert!(named.len() > 20, "{named:?}");
     for name in named {
         assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/{name}.rs")).exists(), "src/{name}.rs");
+    }
+}
+
+#[test]
+fn the_readme_counts_the_scenarios_and_the_page_of_the_supplier_has_its_own() {
+    let count = scenario::BUILT_IN.len();
+    assert!(file("README.md").contains(&format!("{count} built-in scenarios")), "there are {count}");
+    let page = file("docs/supplier.md");
+    for (name, _) in scenario::BUILT_IN.iter().filter(|(name, _)| name.starts_with("supplier-")) {
+        assert!(page.contains(&format!("| `{name}` |")), "docs/supplier.md lacks {name}");
     }
 }

@@ -1,6 +1,6 @@
 //! Supplier orders in the outbox: recorded before they are sent, sent until the supplier confirms, and credited once.
 
-use std::{collections::BTreeMap, thread, time::Duration};
+use std::{collections::BTreeMap, sync::Mutex, thread, time::Duration};
 
 use futures::executor::block_on;
 use idempotence::{
@@ -273,4 +273,75 @@ fn an_order_of_a_process_that_died_is_durable_before_it_is_sent() {
     let claimed = second.commit(&[Request::Claim], Publication::Now).unwrap().remove(0);
     assert!(matches!(claimed, Ok(Reply::Claimed(Some(_)))), "{claimed:?}");
     assert_eq!(machine.unsynced(), 0, "it may be sent now");
+}
+
+/// Three processes take orders and share the outbox. Each relay asks the same supplier.
+#[test]
+fn relays_that_run_together_credit_each_shipment_once() {
+    const ORDERS: usize = 12;
+    on_both(1000, "000", |location| {
+        let shipments = Mutex::new(Shipments::new());
+        thread::scope(|scope| {
+            for process in 0..3 {
+                let (store, shipments) = (open_at(location), &shipments);
+                scope.spawn(move || {
+                    for number in 0..ORDERS {
+                        let id = format!("P{process}-{number}");
+                        // Without a guard for the orders, so that the stock is low most of the time.
+                        let Request::Commit(order) = request(order(&id, 700), Guard::Off) else { unreachable!() };
+                        block_on(store.commit(order)).unwrap();
+                        apply(&store, recorded(&id));
+                        while let Some(intent) = claim(&store) {
+                            let key = intent.key().to_string();
+                            let mut shipments = shipments.lock().unwrap();
+                            let number = shipments.len() + 1;
+                            let shipment = shipments.entry(key).or_insert_with(|| shipment(number)).clone();
+                            drop(shipments);
+                            block_on(store.credit(CreditRequest { intent, shipment })).unwrap();
+                        }
+                    }
+                });
+            }
+        });
+        let audit = location.examine(&|_| {}).unwrap().unwrap().audit;
+        let credited: BTreeMap<_, _> =
+            credits(location).into_iter().map(|(key, shipment, _)| (key, shipment)).collect();
+        assert_eq!((audit.verdict(), audit.outbox.len()), (Verdict::Right, 0), "{location}: {}", audit.sentence());
+        assert_eq!(credited, *shipments.lock().unwrap(), "{location}");
+        assert_eq!(credited.len() as u64, audit.credited.count, "{location}");
+        let taken = 3 * i64::try_from(ORDERS).unwrap() * 700;
+        assert_eq!(audit.actual, 1000 - taken + audit.credited.units, "{location}");
+    });
+}
+
+#[test]
+fn a_compaction_and_a_checkpoint_keep_the_outbox() {
+    let machine = Simulated::with_document(&document(5_000, "000"));
+    let mut store = crate::compacted::open(&machine);
+    for index in 0..4_500 {
+        store.commit(&crate::compacted::retried_order(&format!("A{index}")), Publication::Later).unwrap();
+    }
+    commit(&mut store, order("last", 499)).unwrap();
+    commit(&mut store, recorded("last")).unwrap();
+    let claimed = store.commit(&[Request::Claim], Publication::Now).unwrap().remove(0).unwrap();
+    let Reply::Claimed(Some(intent)) = claimed else { panic!("{claimed:?}") };
+    let (code, message) = ("SupplierUnreachable".into(), "no route".into());
+    let failed = RelayEvent::of(&intent, Phase::Failed { code, message, retryable: true, point: None });
+    store.commit(&[Request::Note(Note::Relay(failed))], Publication::Now).unwrap();
+    let relayed = |machine: &Simulated| {
+        let records = crate::bench::records(&machine.journal_bytes()).into_iter();
+        records.filter(|record| matches!(record.fact, Fact::Intent(_) | Fact::Relay(_))).collect::<Vec<_>>()
+    };
+    let before = relayed(&machine);
+    assert_eq!(before.len(), 3);
+    store.compact(10, &|_| {}).unwrap().unwrap();
+    assert_eq!(relayed(&machine), before);
+    // A worker that ends writes a checkpoint.
+    drop(StoreHandle::on(store).unwrap());
+    assert!(machine.checkpoint().is_some());
+    let mut store = open(&machine).unwrap();
+    let mut shipments = Shipments::new();
+    assert!(!relay(&mut store, &mut shipments).unwrap() && relay(&mut store, &mut shipments).unwrap());
+    let audit = audit(&machine.journal_bytes());
+    assert_eq!((audit.verdict(), audit.actual, audit.credited.count), (Verdict::Right, 1001, 1));
 }
