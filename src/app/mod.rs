@@ -122,6 +122,8 @@ pub struct App {
     connections: Connections,
     /// The newest report about the supplier.
     supplier: Option<SupplierReport>,
+    /// Shipments that the supplier had when the stock was reset alone; 0 after a reset of both.
+    shipments_kept: u64,
     composer: Composer,
     mode: Mode,
     comparisons: Comparisons,
@@ -166,6 +168,7 @@ impl App {
             journal: JournalView::default(),
             connections: Connections::new(options.host.clone(), options.now),
             supplier: None,
+            shipments_kept: 0,
             composer: Composer::new(options.session.clone(), options.guard, plan),
             mode,
             comparisons: Comparisons::default(),

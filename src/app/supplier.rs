@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::Audit;
 
-use super::{App, sanitized};
+use super::{App, Tone, sanitized};
 
 /// A report about the supplier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,15 @@ pub struct SupplierReport {
     pub answers: u64,
     /// Its state.
     pub state: SupplierState,
+    /// Whether this program did not start it. A reset of the stock then does not remove its shipments.
+    // Older recordings have no such field.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub foreign: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_false(truth: &bool) -> bool {
+    !*truth
 }
 
 /// The state of the supplier.
@@ -81,6 +90,34 @@ impl App {
             Ordering::Greater if self.orders().open() == 0 => PairVerdict::Wrong,
             Ordering::Less | Ordering::Greater => PairVerdict::Pending,
         })
+    }
+
+    /// Shipments without a credit from before a reset of our stock alone.
+    #[must_use]
+    pub fn shipments_before_reset(&self) -> u64 {
+        let shipped = self.supplier().and_then(SupplierReport::counts).map_or(0, |counts| counts.shipped);
+        self.shipments_kept.min(shipped.saturating_sub(self.journal().audit.credited.count))
+    }
+
+    /// Applies a report about the supplier.
+    pub(super) fn on_supplier(&mut self, report: SupplierReport) {
+        if report.counts().is_some_and(|counts| counts.shipped < self.shipments_kept) {
+            // It was reset too, later.
+            self.shipments_kept = 0;
+        }
+        self.supplier = Some(report.sanitized());
+    }
+
+    /// Explains that the supplier keeps its shipments although the stock was reset, if it has some.
+    pub(super) fn on_reset_without_supplier(&mut self) {
+        self.shipments_kept = self.supplier().and_then(SupplierReport::counts).map_or(0, |counts| counts.shipped);
+        let kept = match self.shipments_kept {
+            0 => return,
+            1 => "its shipment".to_owned(),
+            more => format!("its {more} shipments"),
+        };
+        let text = format!("stock reset, but the supplier keeps {kept}: reset both or neither");
+        self.log.notify(&text, Tone::Bad, self.now);
     }
 }
 

@@ -22,6 +22,7 @@ pub fn run(settings: &Settings, args: &ResetArgs) -> Result<ExitCode, Failure> {
         Location::File(path) => format!("{}.journal{kept}", path.display()),
         Location::MySql(_) => kept,
     });
+    let supplier = settings.supplier.as_ref();
     let document = kept.document.map(|suffix| format!("{database}{suffix}"));
     if args.json {
         let mut object = json!({ "database": database.to_string(), "keptJournal": journal });
@@ -39,6 +40,9 @@ pub fn run(settings: &Settings, args: &ResetArgs) -> Result<ExitCode, Failure> {
         }
         if let Some(kept) = document {
             print::line(&format!("the old document was damaged and was renamed to {kept}"));
+        }
+        if let Some(url) = supplier {
+            print::line(&format!("the supplier at {url} keeps its shipments; reset both or neither"));
         }
     }
     Ok(ExitCode::SUCCESS)

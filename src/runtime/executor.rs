@@ -109,12 +109,13 @@ impl Executor {
     #[must_use]
     pub fn with_supplier(mut self, command: Option<SupplierCommand>, client: SupplierClient) -> Self {
         let (asked, number) = watch::channel(0);
+        let foreign = command.is_none();
         let requests = command.map(|command| {
             let (requests, receiver) = mpsc::channel(REQUEST_QUEUE_LEN);
             self.keepers.spawn(supplier_keeper::keep(command, receiver, self.messages.clone()));
             requests
         });
-        tokio::spawn(supplier_keeper::poll(client.clone(), number, self.messages.clone()));
+        tokio::spawn(supplier_keeper::poll(client.clone(), foreign, number, self.messages.clone()));
         self.supplier = Some(SupplierSenders { client, requests, asked });
         self
     }

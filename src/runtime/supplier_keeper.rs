@@ -289,8 +289,14 @@ impl Tally {
     }
 }
 
-/// Reports the supplier's counters when they change, and whenever `asked` does. Ends when the core has ended.
-pub(super) async fn poll(client: SupplierClient, mut asked: watch::Receiver<u64>, messages: mpsc::Sender<Message>) {
+/// Reports the supplier's counters when they change, and whenever `asked` does. `foreign`: this program did not start it.
+/// Ends when the core has ended.
+pub(super) async fn poll(
+    client: SupplierClient,
+    foreign: bool,
+    mut asked: watch::Receiver<u64>,
+    messages: mpsc::Sender<Message>,
+) {
     let (mut last, mut tally) = (None, Tally::default());
     while !messages.is_closed() {
         let answers = *asked.borrow_and_update();
@@ -302,7 +308,7 @@ pub(super) async fn poll(client: SupplierClient, mut asked: watch::Receiver<u64>
                 SupplierState::Down { cause: error.to_string() }
             }
         };
-        let report = SupplierReport { answers, state };
+        let report = SupplierReport { answers, state, foreign };
         if last.as_ref() != Some(&report) {
             send(&messages, Message::Supplier(report.clone())).await;
             last = Some(report);

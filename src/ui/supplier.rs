@@ -60,9 +60,16 @@ pub fn summary(app: &App) -> Option<Line<'_>> {
         None => Span::raw(""),
     };
     let mut spans = vec![Span::raw("supplier: "), badge];
+    let credited = app.journal().audit.credited.count;
+    let before_reset = app.shipments_before_reset();
+    let is_wrong = app.pair_verdict() == Some(PairVerdict::Wrong) && counts.outage == 0;
+    if is_wrong && before_reset > 0 && before_reset == counts.shipped.saturating_sub(credited) {
+        spans.extend(pane::pair(" shipped before the reset: ", before_reset.to_string(), theme::BOLD));
+        return Some(Line::from(spans));
+    }
     spans.extend(on_order(app));
     spans.extend(pane::pair(" shipped ", counts.shipped.to_string(), theme::BOLD));
-    spans.extend(pane::pair(", credited ", app.journal().audit.credited.count.to_string(), theme::BOLD));
+    spans.extend(pane::pair(", credited ", credited.to_string(), theme::BOLD));
     Some(Line::from(spans))
 }
 
@@ -92,6 +99,13 @@ fn verdict(app: &App, counts: &SupplierCounts) -> Line<'static> {
             (Span::styled(" RIGHT ", theme::badge(theme::GOOD)), "every shipment is credited".to_owned())
         }
         Some(PairVerdict::Pending) => (Span::styled(" PENDING ", theme::badge(theme::WARN)), pending(app)),
+        Some(PairVerdict::Wrong) if app.shipments_before_reset() > 0 => {
+            let old = app.shipments_before_reset();
+            (
+                Span::styled(" WRONG ", theme::badge(theme::BAD)),
+                format!("{more} not credited; shipped before the reset: {old}"),
+            )
+        }
         Some(PairVerdict::Wrong) => {
             let are = if more == 1 { "shipment is" } else { "shipments are" };
             (Span::styled(" WRONG ", theme::badge(theme::BAD)), format!("{more} {are} paid for, and not credited"))

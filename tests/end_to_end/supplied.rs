@@ -385,6 +385,31 @@ async fn without_a_supplier_nothing_is_sent_and_nothing_changes() {
     sandbox.assert_right(1001);
 }
 
+#[test]
+fn a_reset_leaves_the_shipments_of_a_supplier_that_another_program_started_and_says_so() {
+    if offline() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    // The demo order has one workflow id on a server, so this test uses its own server.
+    let server = format!("127.0.0.1:{}", free_port());
+    let supplier = SupplierProcess::start(&sandbox.folder.path().join("other.jsonl"), 0, &[]);
+    let mut command = dashboard(&sandbox, &server);
+    command.env("SUPPLIER_URL", &supplier.url);
+    let mut screen = Screen::run(command, 80, 24);
+    screen.wait_for("worker ● ready");
+    screen.press("s");
+    screen.wait_for("supplier:  RIGHT  shipped 1, credited 1");
+    screen.wait_for("completed");
+    screen.press("R");
+    screen.wait_for("Reset the stock");
+    screen.press("y");
+    screen.wait_for("stock reset, but the supplier keeps its shipment: reset both or neither");
+    screen.wait_for("supplier:  WRONG  shipped before the reset: 1");
+    screen.press("q");
+    assert!(screen.end().0.success());
+}
+
 /// The ids of the processes that are suppliers at this port.
 fn suppliers_at(port: u16) -> Vec<u32> {
     let address = format!("127.0.0.1:{port}");

@@ -245,7 +245,7 @@ fn a_pair_is_open_until_every_attempt_has_ended_and_the_supplier_was_asked_after
     play.report(KeyPolicy::None);
     assert_eq!(verdicts(&play), [None, None, WRONG]);
     let down = SupplierState::Down { cause: "connection refused".into() };
-    play.tell(KeyPolicy::None, ComparisonEvent::Supplier(SupplierReport { answers: 99, state: down }));
+    play.tell(KeyPolicy::None, ComparisonEvent::Supplier(SupplierReport { answers: 99, state: down, foreign: false }));
     assert_eq!(verdicts(&play), [None; SIDES]);
 }
 

@@ -98,7 +98,7 @@ impl Supplier {
         } else {
             SupplierState::Up(counts)
         };
-        Some(SupplierReport { answers: self.answers, state })
+        Some(SupplierReport { answers: self.answers, state, foreign: false })
     }
 }
 

@@ -67,7 +67,7 @@ fn a_supplier_is_counted_after_everything_else_has_ended() {
     }
     // A report from before the question, on its way until now.
     let counts = SupplierCounts { requests: 1, shipped: 1, units: 1_000, ..SupplierCounts::default() };
-    world.tell(Message::Supplier(SupplierReport { answers: 1, state: SupplierState::Up(counts) }));
+    world.tell(Message::Supplier(SupplierReport { answers: 1, state: SupplierState::Up(counts), foreign: false }));
     assert!(!world.app().scenario_run().unwrap().is_over());
     world.settle();
     let Some(RunState::Finished(judged)) = world.app().scenario_run().map(ScenarioRun::state) else { panic!() };

@@ -104,6 +104,43 @@ fn one_rule_applies_to_own_and_other_resets() {
 }
 
 #[test]
+fn a_reset_of_the_stock_alone_explains_the_shipments_that_are_left() {
+    let report = |shipped: u64, foreign: bool| {
+        let counts = SupplierCounts { shipped, units: shipped * 1_000, ..SupplierCounts::default() };
+        Message::Supplier(SupplierReport { answers: 0, state: SupplierState::Up(counts), foreign })
+    };
+    let reset = |foreign: bool, own_reset: bool| {
+        let mut scene = Scene::wrong();
+        scene.tell(report(2, foreign));
+        if own_reset {
+            scene.press(Intent::AskReset);
+            scene.press(Intent::Yes);
+        }
+        let records = vec![after_reset(&scene)];
+        scene.tell(Message::Journal(News { restarted: true, records, ..News::default() }));
+        if own_reset {
+            scene.tell(Message::ResetDone(Ok(None)));
+        }
+        scene
+    };
+    let kept = "stock reset, but the supplier keeps its 2 shipments: reset both or neither";
+    for (foreign, own_reset) in [(true, true), (true, false), (false, false)] {
+        let mut scene = reset(foreign, own_reset);
+        assert_eq!(scene.app.notice().unwrap().text, kept, "{foreign}, {own_reset}");
+        assert_eq!((scene.app.pair_verdict(), scene.app.shipments_before_reset()), (Some(PairVerdict::Wrong), 2));
+        // The supplier is reset later.
+        scene.tell(report(0, foreign));
+        assert_eq!((scene.app.pair_verdict(), scene.app.shipments_before_reset()), (Some(PairVerdict::Right), 0));
+        scene.tell(report(3, foreign));
+        assert_eq!(scene.app.shipments_before_reset(), 0, "these are newer");
+    }
+    let mut own = reset(false, true);
+    assert_eq!(own.app.notice().unwrap().text, "stock reset");
+    own.tell(report(1, false));
+    assert_eq!((own.app.pair_verdict(), own.app.shipments_before_reset()), (Some(PairVerdict::Wrong), 0));
+}
+
+#[test]
 fn a_journal_without_its_end_gives_no_verdict_on_lost_orders() {
     let mut scene = Scene::wrong();
     let records = scene.records[..1].to_vec();

@@ -29,7 +29,7 @@ impl App {
             Message::Link(link) => self.connections.on_link(link, &mut self.log, self.now),
             Message::Server(server) => self.connections.on_server(server, &mut self.log, self.now),
             Message::Worker(worker) => self.on_worker(worker),
-            Message::Supplier(report) => self.supplier = Some(report.sanitized()),
+            Message::Supplier(report) => self.on_supplier(report),
             Message::Pollers { identities } => self.connections.on_pollers(&identities, &mut self.log, self.now),
             Message::Started { ticket, order, workflow, run, joined } => {
                 self.on_started(ticket, &order, &workflow, &run, joined);
@@ -107,6 +107,8 @@ impl App {
             orders => format!("{orders} ended orders left the table"),
         };
         self.notify(&format!("the journal was replaced, for example by a reset: {left}"), Tone::Plain);
+        // Another program resets the stock only.
+        self.on_reset_without_supplier();
     }
 
     fn on_started(&mut self, ticket: u64, order: &str, workflow: &str, run: &str, joined: bool) {
@@ -152,6 +154,11 @@ impl App {
                     self.log.write(self.now, LogLevel::Info, &format!("the old journal is kept as {name}"));
                 }
                 self.notify("stock reset", Tone::Good);
+                if self.supplier().is_some_and(|report| report.foreign) {
+                    self.on_reset_without_supplier();
+                } else {
+                    self.shipments_kept = 0;
+                }
             }
             Err(cause) => {
                 self.journal.earlier.resets = false;

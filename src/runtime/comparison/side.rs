@@ -184,7 +184,7 @@ impl Side {
         let (reports, supplier_news) = mpsc::channel(QUEUE_LEN);
         let poll = async {
             if let Some(client) = client {
-                supplier_keeper::poll(client, questions, reports).await;
+                supplier_keeper::poll(client, false, questions, reports).await;
             }
         };
         tokio::join!(
