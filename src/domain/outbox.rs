@@ -99,6 +99,13 @@ impl Outbox {
         self.intents.iter().any(|open| open.line == intent.line && open.origin == intent.origin)
     }
 
+    /// Whether the intent of this line comes from another activity than `origin`, whose attempt does not matter.
+    #[must_use]
+    pub fn has_other(&self, line: u64, origin: &Origin) -> bool {
+        let is_other = |open: &Intent| Origin { attempt: origin.attempt, ..open.origin.clone() } != *origin;
+        self.intents.iter().any(|open| open.line == line && is_other(open))
+    }
+
     /// Adds an intent.
     pub fn add(&mut self, intent: Intent) {
         self.intents.push(intent);

@@ -103,6 +103,12 @@ impl Request {
         now: UnixMillis,
     ) -> (Option<Fact>, Answer) {
         match self {
+            // The relay claimed its intent before a reset, and another intent has the line now.
+            Self::Note(Note::Relay(RelayEvent { intent, event }))
+                if inventory.outbox.has_other(*intent, &event.origin) =>
+            {
+                (None, Ok(Reply::Noted))
+            }
             Self::Note(note) => (Some(note.clone().into()), Ok(Reply::Noted)),
             Self::Commit(request) => decide_effect(request, inventory, recorded),
             Self::Preview(request) => (None, decide_effect(request, inventory, recorded).1),

@@ -134,6 +134,27 @@ fn a_reset_empties_the_outbox_and_a_late_shipment_is_not_credited() {
     });
 }
 
+/// The relay of a worker may report after a reset, when another intent has the line of its own.
+#[test]
+fn a_late_event_of_the_journal_before_a_reset_changes_no_other_intent() {
+    on_both(1000, "000", |location| {
+        let store = open_at(location);
+        apply(&store, order("A", 999));
+        apply(&store, recorded("A"));
+        let before = claim(&store).unwrap();
+        location.reset().unwrap();
+        apply(&store, order("B", 999));
+        apply(&store, recorded("B"));
+        fails(&store, &before, false);
+        let intent = claim(&store).expect("it is still to be sent");
+        assert_eq!((intent.line, intent.order.order.as_str()), (before.line, "B"));
+        fails(&store, &before, true);
+        assert!(credit(&store, &intent, 1));
+        drop(store);
+        assert_right_at(location, 1001);
+    });
+}
+
 /// Without a guard, a retry orders again if the stock is so low that one delivery is not enough.
 #[test]
 fn two_intents_of_one_key_are_two_effects() {
