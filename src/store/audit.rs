@@ -32,13 +32,12 @@ impl Verdict {
 }
 
 /// A supplier order in the outbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OnOrder {
+    /// Its key.
+    key: IdempotencyKey,
     /// Number of units.
     pub units: i64,
-    /// Whether the journal has an earlier effect with its key.
-    is_repetition: bool,
 }
 
 /// The totals of a journal.
@@ -110,16 +109,19 @@ impl Audit {
                 }
             }
             Fact::Intent(commit) => {
-                let times = self.count(&commit.key, place);
+                self.count(&commit.key, place);
                 let units = match commit.payload {
                     Payload::Units { quantity, .. } => quantity,
                     Payload::Other(_) => 0,
                 };
-                self.outbox.insert(record.seq, OnOrder { units, is_repetition: times > 0 });
+                self.outbox.insert(record.seq, OnOrder { key: commit.key.clone(), units });
             }
             Fact::Relay(RelayEvent { intent, event }) => {
-                if matches!(event.phase, Phase::Failed { retryable: false, .. }) {
-                    self.outbox.remove(intent);
+                if matches!(event.phase, Phase::Failed { retryable: false, .. })
+                    && let Some(OnOrder { key, .. }) = self.outbox.remove(intent)
+                {
+                    let times = self.times_counted(&key);
+                    self.times.insert(key, times.saturating_sub(1));
                 }
             }
             Fact::Adjust(adjustment) => {
@@ -171,16 +173,21 @@ impl Audit {
         times
     }
 
+    /// Number of times that a key was counted, if it was counted with an intent.
+    fn times_counted(&self, key: &IdempotencyKey) -> u32 {
+        self.times.get(key).copied().unwrap_or(1)
+    }
+
     /// Adds the credit of an intent, whose key was counted with the intent.
     fn fulfil(&mut self, intent: u64, commit: &Commit) {
         self.actual = commit.receipt.stock;
-        match self.outbox.remove(&intent) {
-            Some(OnOrder { is_repetition: false, .. }) => {
-                self.expected = self.expected.saturating_add(commit.receipt.delta);
-                self.supplier_orders += 1;
-            }
-            _ if !self.applied_twice.contains(&commit.key) => self.applied_twice.push(commit.key.clone()),
-            _ => {}
+        let open = self.outbox.values().filter(|order| order.key == commit.key).count();
+        self.outbox.remove(&intent);
+        if self.times_counted(&commit.key) as usize <= open {
+            self.expected = self.expected.saturating_add(commit.receipt.delta);
+            self.supplier_orders += 1;
+        } else if !self.applied_twice.contains(&commit.key) {
+            self.applied_twice.push(commit.key.clone());
         }
     }
 

@@ -155,6 +155,21 @@ fn a_late_event_of_the_journal_before_a_reset_changes_no_other_intent() {
     });
 }
 
+/// Without a guard, an order that the supplier has refused can be repeated, for instance with a corrected setting.
+#[test]
+fn an_order_that_was_refused_and_then_shipped_is_one_effect() {
+    on_both(1, "000", |location| {
+        let store = open_at(location);
+        let Request::Commit(order) = request(recorded("A"), Guard::Off) else { unreachable!() };
+        block_on(store.commit(order.clone())).unwrap();
+        fails(&store, &claim(&store).unwrap(), false);
+        block_on(store.commit(order)).unwrap();
+        assert!(credit(&store, &claim(&store).unwrap(), 1));
+        drop(store);
+        assert_right_at(location, 1001);
+    });
+}
+
 /// Without a guard, a retry orders again if the stock is so low that one delivery is not enough.
 #[test]
 fn two_intents_of_one_key_are_two_effects() {
