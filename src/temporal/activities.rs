@@ -266,12 +266,15 @@ impl Execution {
             (effect, _) => effect,
         };
         self.fault(Point::BeforeCommit).await?;
+        let is_outbox = matches!(&effect, Effect::Supplier(SupplierOrder { delivery: Delivery::Outbox(_), .. }));
         let request = self.request(effect);
         let asked = Instant::now();
         let answer = self.store.commit(request).await;
         self.worker_metrics.commit(asked.elapsed());
         let committed = answer.map_err(Stopped::Store)?;
-        self.recorded.notify_one();
+        if is_outbox {
+            self.recorded.notify_one();
+        }
         if committed.outcome == CommitOutcome::Replayed {
             self.worker_metrics.replay(self.origin.activity);
         }
