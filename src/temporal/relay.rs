@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{Notify, oneshot},
+    sync::{Notify, watch},
     task::JoinHandle,
     time::{sleep, timeout},
 };
@@ -30,10 +30,13 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 /// Maximum time for the last try when the worker stops. Another worker repeats it.
 const STOP_TIMEOUT: Duration = Duration::from_secs(6);
 
+/// Time after which a worker that stops logs what it waits for.
+const NOTICE_AFTER: Duration = Duration::from_millis(300);
+
 /// A relay that runs.
 #[derive(Debug)]
 pub(super) struct RunningRelay {
-    stop: oneshot::Sender<()>,
+    stop: watch::Sender<()>,
     task: JoinHandle<()>,
 }
 
@@ -46,15 +49,20 @@ impl RunningRelay {
         recorded: Arc<Notify>,
     ) -> Self {
         let supplier = Supplier { policy: KeyPolicy::Outbox, ..supplier };
-        let relay = Relay { store, supplier, worker_metrics, recorded, reported: None };
-        let (stop, stopped) = oneshot::channel();
-        Self { stop, task: tokio::spawn(relay.run(stopped)) }
+        let (stop, stopped) = watch::channel(());
+        let relay = Relay { store, supplier, worker_metrics, recorded, stopped, reported: None };
+        Self { stop, task: tokio::spawn(relay.run()) }
     }
 
     /// Lets the relay finish what it sends.
     pub(super) async fn finish(mut self) {
         drop(self.stop);
+        if timeout(NOTICE_AFTER, &mut self.task).await.is_ok() {
+            return;
+        }
+        tracing::info!("an order of the outbox has {} s to be shipped and credited", STOP_TIMEOUT.as_secs());
         if timeout(STOP_TIMEOUT, &mut self.task).await.is_err() {
+            tracing::warn!("stopped without the supplier's answer; another worker sends the order again");
             self.task.abort();
         }
     }
@@ -65,14 +73,16 @@ struct Relay {
     supplier: Supplier,
     worker_metrics: WorkerMetrics,
     recorded: Arc<Notify>,
+    /// Closed when the worker stops.
+    stopped: watch::Receiver<()>,
     /// The error of the store that was logged, as long as it lasts.
     reported: Option<String>,
 }
 
 impl Relay {
-    async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
+    async fn run(mut self) {
         let mut interval = IDLE_INTERVAL;
-        while stopped.try_recv() == Err(oneshot::error::TryRecvError::Empty) {
+        while self.stopped.has_changed().is_ok() {
             if let Some(intent) = self.claim().await {
                 let is_sent = self.relay(&intent).await;
                 interval = if is_sent { IDLE_INTERVAL } else { RETRY_INTERVAL };
@@ -81,7 +91,7 @@ impl Relay {
             tokio::select! {
                 () = self.recorded.notified() => {}
                 () = sleep(interval) => {}
-                _ = &mut stopped => return,
+                _ = self.stopped.changed() => return,
             }
         }
     }
@@ -136,7 +146,12 @@ impl Relay {
         };
         // No timeout of Temporal applies. Another relay repeats the try meanwhile.
         let hang = || Intent::RETRY.start_to_close + HANG_BEYOND;
-        inject(&plan, &draw, &self.worker_metrics, hang, async |phase| self.note(intent, phase).await).await
+        let mut stopped = self.stopped.clone();
+        tokio::select! {
+            injected = inject(&plan, &draw, &self.worker_metrics, hang, async |phase| self.note(intent, phase).await) => injected,
+            // A worker that stops does not wait for the end of a planned pause.
+            _ = stopped.changed() => Ok(()),
+        }
     }
 
     async fn note(&self, intent: &Intent, phase: Phase) {

@@ -11,6 +11,7 @@ use idempotence::{
 use crate::{
     mysql, mysql_server,
     sandbox::{Sandbox, applied, offline, text},
+    screen,
     supplied::{Supplied, SupplierProcess, audit, judged, with},
 };
 
@@ -129,6 +130,29 @@ async fn a_refusal_takes_an_order_out_of_the_outbox() {
     supplied.sandbox.assert_right(1);
     let audit = audit(&supplied.sandbox, &supplied.supplier.url);
     assert_eq!(audit.get("outbox"), None);
+}
+
+/// A worker that stops cuts a planned pause of its relay short, and ships the order.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_stops_does_not_wait_for_a_planned_pause_of_its_relay() {
+    if offline() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let supplier = SupplierProcess::start(&sandbox.folder.path().join("supplier.jsonl"), 0, &[]);
+    let mut worker = sandbox.worker_with(&[("SUPPLIER_URL", &supplier.url)]);
+    let link = sandbox.link().await;
+    let order = with(KeyPolicy::Outbox, "supplier.before-send=1*delay(50000)");
+    assert_eq!(sandbox.place(&link, order).await, applied());
+    let pauses = |fact: &Fact| {
+        let Fact::Relay(RelayEvent { event, .. }) = fact else { return false };
+        matches!(event.phase, Phase::Fault { point: Point::BeforeSend, .. })
+    };
+    tokio::task::block_in_place(|| sandbox.wait_for("the planned pause", pauses));
+    screen::send(rustix::process::Signal::TERM, worker.pid());
+    assert!(tokio::task::block_in_place(|| worker.wait()).success());
+    assert_eq!(credited_by_the_relay(&sandbox), 1);
+    sandbox.assert_right(1001);
 }
 
 #[tokio::test(flavor = "multi_thread")]
