@@ -1,6 +1,6 @@
 //! The supplier, as the runtime reports it.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +76,10 @@ pub enum PairVerdict {
     Wrong,
 }
 
+/// Time after the latest record by which a report shows the shipments that the journal credits: the interval of the reports,
+/// and the time that an answer may take.
+const REPORT_DELAY: Duration = Duration::from_secs(3);
+
 impl App {
     /// The verdict on shipments and credits; `None` if the supplier does not answer.
     #[must_use]
@@ -88,8 +92,15 @@ impl App {
         Some(match shipped.cmp(&credited.count) {
             Ordering::Equal => PairVerdict::Right,
             Ordering::Greater if self.orders().open() == 0 => PairVerdict::Wrong,
+            Ordering::Less if self.orders().open() == 0 && self.is_report_current() => PairVerdict::Wrong,
             Ordering::Less | Ordering::Greater => PairVerdict::Pending,
         })
+    }
+
+    /// Whether the report about the supplier is newer than the journal's latest record. It is sent only if it changes.
+    fn is_report_current(&self) -> bool {
+        let latest = self.journal().journal_source.last_read.unwrap_or_default();
+        self.now.since(latest) >= REPORT_DELAY
     }
 
     /// Shipments without a credit from before a reset of our stock alone.

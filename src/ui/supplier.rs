@@ -106,6 +106,11 @@ fn verdict(app: &App, counts: &SupplierCounts) -> Line<'static> {
                 format!("{more} not credited; shipped before the reset: {old}"),
             )
         }
+        Some(PairVerdict::Wrong) if more == 0 => {
+            let missing = app.journal().audit.credited.count.saturating_sub(counts.shipped);
+            let credits = if missing == 1 { "credit has" } else { "credits have" };
+            (Span::styled(" WRONG ", theme::badge(theme::BAD)), format!("{missing} {credits} no shipment"))
+        }
         Some(PairVerdict::Wrong) => {
             let are = if more == 1 { "shipment is" } else { "shipments are" };
             (Span::styled(" WRONG ", theme::badge(theme::BAD)), format!("{more} {are} paid for, and not credited"))

@@ -6,7 +6,7 @@ use crate::{
     app::*,
     domain::{
         Activity, Attempt, FailureReport, Guard, IdempotencyKey, OrderId, OrderOutcome, Origin, PendingActivity,
-        PendingState, ProductId, Receipt, RunEnd, RunResult, UnixMillis,
+        PendingState, ProductId, Receipt, RunEnd, RunResult, ShipmentId, UnixMillis,
     },
     faults::{Action, Point, Preset},
     store::{
@@ -167,7 +167,16 @@ impl Scene {
         self.now += 4;
     }
 
+    /// The first attempt credits a shipment.
+    pub fn credit(&mut self, shipment: &str) {
+        self.commit_with(SUPPLIER, 1, 1000, Some(shipment.to_owned().into()));
+    }
+
     pub fn commit(&mut self, activity: Activity, attempt: u32, delta: i64) {
+        self.commit_with(activity, attempt, delta, None);
+    }
+
+    fn commit_with(&mut self, activity: Activity, attempt: u32, delta: i64, shipment: Option<ShipmentId>) {
         self.stock += delta;
         let origin = self.origin(activity, attempt);
         let receipt = Receipt { delta, stock: self.stock };
@@ -177,7 +186,7 @@ impl Scene {
             Activity::UpdateInventory => (IdempotencyKey::order(&origin.order), false),
             Activity::SupplierOrder => (IdempotencyKey::supplier(&origin.order), true),
         };
-        let commit = Commit { key, payload, receipt, shipment: None, intent: None, relay: None, guard, origin };
+        let commit = Commit { key, payload, receipt, shipment, intent: None, relay: None, guard, origin };
         self.write(if supplier { Fact::Supplier(commit) } else { Fact::Order(commit) });
         self.now += 8;
         self.document(self.order);

@@ -3,7 +3,7 @@
 use crate::{
     app::{
         summary,
-        testing::fixture::{Scene, UPDATE},
+        testing::fixture::{SUPPLIER, Scene, UPDATE},
         *,
     },
     domain::OrderOutcome,
@@ -138,6 +138,31 @@ fn a_reset_of_the_stock_alone_explains_the_shipments_that_are_left() {
     assert_eq!(own.app.notice().unwrap().text, "stock reset");
     own.tell(report(1, false));
     assert_eq!((own.app.pair_verdict(), own.app.shipments_before_reset()), (Some(PairVerdict::Wrong), 0));
+}
+
+/// The supplier answers every 250 ms, so a report can be older than the journal for a moment.
+#[test]
+fn credits_without_a_shipment_are_wrong_once_the_report_cannot_be_older() {
+    let report = |shipped: u64| {
+        let counts = SupplierCounts { shipped, units: shipped * 1_000, ..SupplierCounts::default() };
+        Message::Supplier(SupplierReport { answers: 0, state: SupplierState::Up(counts), foreign: true })
+    };
+    let mut scene = Scene::new();
+    scene.tell(report(0));
+    scene.started(UPDATE, 1);
+    scene.commit(UPDATE, 1, -999);
+    scene.done(UPDATE, 1, CommitOutcome::Applied);
+    scene.started(SUPPLIER, 1);
+    scene.credit("S-1");
+    scene.done(SUPPLIER, 1, CommitOutcome::Applied);
+    scene.wait(500);
+    assert_eq!(scene.app.pair_verdict(), Some(PairVerdict::Pending));
+    scene.tell(report(1));
+    assert_eq!(scene.app.pair_verdict(), Some(PairVerdict::Right));
+    // The supplier alone was reset.
+    scene.tell(report(0));
+    scene.wait(3_000);
+    assert_eq!(scene.app.pair_verdict(), Some(PairVerdict::Wrong));
 }
 
 #[test]
