@@ -210,7 +210,7 @@ impl Inventory {
     #[must_use]
     pub fn credit(&self, intent: &Intent, shipment: ShipmentId) -> Option<Change> {
         let SupplierOrder { product, quantity, .. } = &intent.order;
-        self.outbox.contains(intent).then(|| Change {
+        self.outbox.contains(intent.line, &intent.origin).then(|| Change {
             key: intent.key(),
             payload: Payload::Units { quantity: *quantity, product: product.clone() },
             receipt: Receipt { delta: *quantity, stock: self.stock.saturating_add(*quantity) },

@@ -103,9 +103,9 @@ impl Request {
         now: UnixMillis,
     ) -> (Option<Fact>, Answer) {
         match self {
-            // The relay claimed its intent before a reset, and another intent has the line now.
+            // Another relay has credited the intent, or the database was reset since the claim.
             Self::Note(Note::Relay(RelayEvent { intent, event }))
-                if inventory.outbox.has_other(*intent, &event.origin) =>
+                if !inventory.outbox.contains(*intent, &event.origin) =>
             {
                 (None, Ok(Reply::Noted))
             }

@@ -128,8 +128,12 @@ fn a_reset_empties_the_outbox_and_a_late_shipment_is_not_credited() {
         let intent = claim(&store).unwrap();
         location.reset().unwrap();
         assert_eq!(claim(&store), None);
+        fails(&store, &intent, true);
         assert!(!credit(&store, &intent, 1));
         drop(store);
+        // The dashboard would show an event in this journal as an order of this stock.
+        let records = Follower::new(location).read_some().unwrap().0.records;
+        assert!(!records.iter().any(|record| matches!(record.fact, Fact::Relay(_))), "{records:?}");
         assert_right_at(location, 1000);
     });
 }
