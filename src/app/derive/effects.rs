@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::{
     domain::{Stock, UnixMillis, sanitize},
-    store::{CommitOutcome, Fact, Phase, Record, record::Commit},
+    store::{CommitOutcome, Fact, Phase, Record, RelayEvent, record::Commit},
 };
 
 /// Lines that are kept.
@@ -119,6 +119,11 @@ fn effect_of(record: &Record, times: u32, stock: Stock) -> Option<Effect> {
         }
         Fact::Intent(Commit { key, origin, .. }) => {
             line(key.as_str(), EffectKind::OnOrder, 0, Some(origin.attempt.number()))
+        }
+        // The supplier refused the units that were on order.
+        Fact::Relay(RelayEvent { event, .. }) if matches!(event.phase, Phase::Failed { retryable: false, .. }) => {
+            let key = event.origin.key();
+            line(key.as_str(), EffectKind::Refused, 0, Some(event.origin.attempt.number()))
         }
         Fact::Init(_) | Fact::Relay(_) | Fact::Aside(_) | Fact::Compacted(_) => None,
     }

@@ -156,6 +156,10 @@ fn completed(execution: &Execution) -> Explanation {
         1 => "1 retry".to_owned(),
         _ => format!("{retries} retries"),
     };
+    let relay = match execution.latest_relay().map_or(1, |seen| seen.number) {
+        1 => String::new(),
+        tries => format!(", and the relay needed {tries} tries"),
+    };
     let committed = execution.activity(Activity::UpdateInventory).first_commit();
     match (seen.last().map(|seen| seen.state), committed) {
         (Some(AttemptState::Succeeded(CommitOutcome::Replayed)), Some(first)) => say(
@@ -178,7 +182,7 @@ fn completed(execution: &Execution) -> Explanation {
             "SKIPPED",
             "The guard last-order took it for a repetition of the last order. The stock did not change.",
         ),
-        (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{retries}; every change was applied once.")),
+        (_, Some(_)) => say(Kind::Good, "APPLIED ONCE", format!("{retries}{relay}; every change was applied once.")),
         _ if execution.outlived => say(
             Kind::Plain,
             "COMPLETED",

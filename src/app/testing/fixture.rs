@@ -144,7 +144,7 @@ impl Scene {
         });
     }
 
-    fn origin(&self, activity: Activity, attempt: u32) -> Origin {
+    pub fn origin(&self, activity: Activity, attempt: u32) -> Origin {
         Origin {
             order: OrderId::new(self.order).unwrap(),
             workflow: self.workflow.clone(),

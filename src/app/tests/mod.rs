@@ -4,6 +4,7 @@ mod answers;
 mod any_workflow;
 mod endurance;
 mod links;
+mod outbox;
 mod preparation;
 mod reading;
 mod scenario_runs;
