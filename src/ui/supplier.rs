@@ -67,7 +67,11 @@ pub fn summary(app: &App) -> Option<Line<'_>> {
         spans.extend(pane::pair(" shipped before the reset: ", before_reset.to_string(), theme::BOLD));
         return Some(Line::from(spans));
     }
-    spans.extend(on_order(app));
+    if let Some(on_order) = on_order(app) {
+        // With the counts, it would not fit.
+        spans.push(on_order);
+        return Some(Line::from(spans));
+    }
     spans.extend(pane::pair(" shipped ", counts.shipped.to_string(), theme::BOLD));
     spans.extend(pane::pair(", credited ", credited.to_string(), theme::BOLD));
     Some(Line::from(spans))
