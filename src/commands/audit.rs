@@ -31,7 +31,7 @@ pub async fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Fail
     })?;
     let (verdict, audit) = (found.verdict(), &found.audit);
     let pairing = match &settings.supplier {
-        Some(url) => Some((url, paired(database, url).await?)),
+        Some(url) => Some((url, paired(database, url).await)),
         None => None,
     };
     let problem = found.problem.as_ref().map(Problem::to_string);
@@ -53,7 +53,7 @@ pub async fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Fail
             fields.insert("problem".to_owned(), json!(problem));
         }
         if let (Some((url, pairing)), Some(fields)) = (&pairing, object.as_object_mut()) {
-            fields.insert("supplier".to_owned(), as_json(url, pairing));
+            fields.insert("supplier".to_owned(), as_json(url, pairing.as_ref()));
         }
         print::json(&object);
     } else {
@@ -66,20 +66,19 @@ pub async fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Fail
         }
         let on_order = audit.on_order();
         if !on_order.is_none() {
-            let orders = if on_order.count == 1 { "supplier order" } else { "supplier orders" };
-            print::line(&format!(
-                "outbox: {} {orders} of {} units; a worker with the supplier's address sends them",
-                on_order.count, on_order.units
-            ));
+            let orders = counted(on_order.count, "supplier order");
+            print::line(&format!("outbox: {orders} of {} units, for the relay of a worker to send", on_order.units));
         }
-        if let Some((url, pairing)) = &pairing {
+        if let Some((url, Ok(pairing))) = &pairing {
             print_pairing(url, pairing);
         }
     }
     if let Some(problem) = problem {
         print::problem(&format!("{database}: {problem}"));
     }
-    let all_right = verdict == Verdict::Right && pairing.is_none_or(|(_, pairing)| pairing.verdict() == Verdict::Right);
+    // The verdict on the database does not depend on the supplier, so it comes first.
+    let pair_verdict = pairing.map(|(_, pairing)| pairing).transpose()?.map(|pairing| pairing.verdict());
+    let all_right = verdict == Verdict::Right && pair_verdict.unwrap_or(Verdict::Right) == Verdict::Right;
     Ok(if all_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -134,7 +133,11 @@ fn units(Units { count, units }: Units) -> Value {
     json!({ "count": count, "units": units })
 }
 
-fn as_json(url: &SupplierUrl, pairing: &Pairing) -> Value {
+fn as_json(url: &SupplierUrl, pairing: Result<&Pairing, &Failure>) -> Value {
+    let pairing = match pairing {
+        Ok(pairing) => pairing,
+        Err(failure) => return json!({ "url": url.to_string(), "problem": failure.to_string() }),
+    };
     let unpaired: Vec<_> = pairing
         .unpaired()
         .map(|unpaired| {
@@ -156,20 +159,24 @@ fn as_json(url: &SupplierUrl, pairing: &Pairing) -> Value {
     })
 }
 
+fn counted(count: u64, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
 fn print_pairing(url: &SupplierUrl, pairing: &Pairing) {
     let Pairing { shipped, credited, others, .. } = pairing;
     print::line(&format!(
-        "supplier {url}: {}: {} shipments of {} units, {} credits of {} units",
+        "supplier {url}: {}: {} of {} units, {} of {} units",
         pairing.verdict().name(),
-        shipped.count,
+        counted(shipped.count, "shipment"),
         shipped.units,
-        credited.count,
+        counted(credited.count, "credit"),
         credited.units
     ));
     if !others.is_none() {
         print::line(&format!(
             "  not compared: {} of {} units for other clients; this program always orders {SUPPLIER_QUANTITY} units",
-            if others.count == 1 { "1 shipment".to_owned() } else { format!("{} shipments", others.count) },
+            counted(others.count, "shipment"),
             others.units
         ));
     }

@@ -17,10 +17,11 @@ use crate::{
 use super::{dialog::dialog, pane, theme};
 
 /// Examples of the grammar, each with its meaning.
-const EXAMPLES: [(&str, &str); 6] = [
+const EXAMPLES: [(&str, &str); 7] = [
     ("update.after-commit=1*error", "change written, then an error"),
     ("after-commit=2*crash", "the worker dies after two commits"),
     ("supplier.before-commit=50%error", "half of the attempts fail"),
+    ("supplier.after-send=1*error", "shipped, but the answer is lost"),
     ("update.after-commit=1*hang", "no answer until the timeout"),
     ("before-commit=delay(2000)", "each attempt takes 2 s more"),
     ("A;B", "two rules: the first that fires applies"),
@@ -28,7 +29,7 @@ const EXAMPLES: [(&str, &str); 6] = [
 
 /// Draws the box in which the fault plan is edited.
 pub fn plan(buffer: &mut Buffer, area: Rect, app: &App) {
-    let inner = dialog(buffer, area, " fault plan for the next orders ", 78, 16);
+    let inner = dialog(buffer, area, " fault plan for the next orders ", 78, 17);
     let width = usize::from(inner.width);
     let (line, offset) = edited(app, width);
     let mut lines = vec![Line::raw(""), line];

@@ -29,13 +29,14 @@ const TRY: [(&str, &str); 6] = [
 ];
 
 /// Terms of the screen, with their meaning and style.
-const WORDS: [(&str, &str, Style); 8] = [
+const WORDS: [(&str, &str, Style); 9] = [
     ("NOT APPLIED", "the stock was certainly not changed", theme::BAD),
     ("OUTCOME UNKNOWN", "the stock may or may not have been changed", theme::WARN),
     ("not confirmed", "the change is in the stock; Temporal does not know it yet", theme::WARN),
     ("replayed", "key found: recorded result returned, nothing changed", theme::KNOWN),
     ("RIGHT, WRONG", "whether stock = start - orders + supplier credits, each counted once", theme::GOOD),
-    ("supplier", "second activity: credits 1000 units if the stock is below 2", theme::PLAIN),
+    ("supplier", "second activity: orders 1000 units if the stock is below 2", theme::PLAIN),
+    ("relay", "sends a supplier order that is in the outbox, until it is confirmed", theme::PLAIN),
     ("#1'", "attempt numbers restart at 1 after an activity reset (n)", theme::PLAIN),
     ("seed 42", "random seed: decides which rules with a percentage fire", theme::PLAIN),
 ];

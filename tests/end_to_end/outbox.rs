@@ -101,13 +101,24 @@ async fn an_order_ends_while_the_supplier_is_down_and_is_shipped_later() {
     };
     tokio::task::block_in_place(|| supplied.sandbox.wait_for("the relay's failure", failed));
     supplied.sandbox.assert_right(1);
-    let output = crate::sandbox::program(supplied.sandbox.folder.path())
-        .args(["audit", "--database"])
-        .arg(&supplied.sandbox.database)
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.contains("outbox: 1 supplier order of 1000 units"), "{text}");
+    // The database is judged although the supplier does not answer.
+    for flags in
+        [&["--supplier", supplied.supplier.url.as_str()][..], &["--supplier", &supplied.supplier.url, "--json"]]
+    {
+        let mut audit = crate::sandbox::program(supplied.sandbox.folder.path());
+        audit.arg("audit").args(flags).arg("--database").arg(&supplied.sandbox.database);
+        let output = audit.output().unwrap();
+        let (shown, problem) = text(&output);
+        assert!(!output.status.success() && problem.contains("is not reachable"), "{output:?}");
+        if flags.contains(&"--json") {
+            let object: serde_json::Value = serde_json::from_str(&shown).unwrap();
+            assert_eq!((&object["verdict"], &object["outbox"]["units"]), (&"right".into(), &1000.into()), "{object}");
+            assert!(object["supplier"]["problem"].as_str().unwrap().contains("is not reachable"), "{object}");
+        } else {
+            assert!(shown.contains("stock 1 is right"), "{shown}");
+            assert!(shown.contains("outbox: 1 supplier order of 1000 units"), "{shown}");
+        }
+    }
     let _again = SupplierProcess::start(&file, port, &[]);
     tokio::task::block_in_place(|| credited_by_the_relay(&supplied.sandbox));
     assert_eq!(supplied.audit(), judged("right", 1, 1));
@@ -183,5 +194,5 @@ async fn the_outbox_in_mysql_survives_its_worker() {
     let output: Output = command.output().unwrap();
     let shown = text(&output).0;
     assert!(output.status.success() && shown.contains("stock 1001 is right"), "{output:?}");
-    assert!(shown.contains("right: 1 shipments of 1000 units, 1 credits"), "{shown}");
+    assert!(shown.contains("right: 1 shipment of 1000 units, 1 credit of"), "{shown}");
 }

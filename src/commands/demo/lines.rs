@@ -173,7 +173,7 @@ fn phase(phase: &Phase) -> Option<String> {
         Phase::Fault { point, action } => format!("{action} {point}"),
         Phase::Shipped { shipment, replayed: false } => format!("supplier shipped {shipment}"),
         Phase::Shipped { shipment, replayed: true } => {
-            format!("supplier repeats its answer: it had shipped {shipment}")
+            format!("supplier had shipped {shipment} before")
         }
         Phase::Completed { outcome } => format!("ok, {}", outcome.name()),
         Phase::Failed { message, point: Some(point), .. } => format!("failed {point}: {message}"),
