@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Attempt, Guard, IdempotencyKey, Origin, RelayPlan, RetryWaits, SupplierOrder, UnixMillis};
 
+/// Maximum difference between the clocks of two workers at which both observe the pauses.
+const MAX_CLOCK_DIFFERENCE: Duration = Duration::from_secs(10);
+
 /// A supplier order that is recorded and not shipped yet, as far as the journal shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -63,7 +66,8 @@ impl Intent {
 
     /// Whether it is time to send it. A time that no pause explains comes from a wrong clock and does not count.
     fn is_due(&self, now: UnixMillis) -> bool {
-        self.due <= now || self.due > now.saturating_add(Self::RETRY.maximum.max(Self::RETRY.start_to_close))
+        let latest = now.saturating_add(Self::RETRY.maximum).saturating_add(MAX_CLOCK_DIFFERENCE);
+        self.due <= now || self.due > latest
     }
 }
 
@@ -198,6 +202,17 @@ mod tests {
         assert_eq!(due(&outbox, 200), Some(5));
         outbox.on_try(3, Attempt::FIRST, UnixMillis(3_600_000));
         assert_eq!(due(&outbox, 200), Some(3));
+    }
+
+    /// The pause before a try is at most 10 s.
+    #[test]
+    fn a_worker_whose_clock_is_slow_observes_the_pause_of_another() {
+        let mut outbox = Outbox::default();
+        outbox.add(intent(7));
+        let number = Attempt::new(40).unwrap();
+        outbox.on_try(7, number, UnixMillis(60_000));
+        outbox.on_failure(7, number, UnixMillis(60_000));
+        assert_eq!((due(&outbox, 59_000), due(&outbox, 50_000), due(&outbox, 49_000)), (None, None, Some(7)));
     }
 
     #[test]
