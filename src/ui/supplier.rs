@@ -43,9 +43,13 @@ fn lines(app: &App) -> Vec<Line<'_>> {
     }
 }
 
-/// The line about the supplier in the panel of the stock; `None` without a supplier.
+/// The line about the supplier in the panel of the stock; `None` without a supplier, unless units are on order.
 pub fn summary(app: &App) -> Option<Line<'_>> {
-    let counts = match &app.supplier()?.state {
+    let Some(report) = app.supplier() else {
+        let on_order = on_order(app)?;
+        return Some(Line::from(vec![Span::raw("supplier: none known,"), on_order]));
+    };
+    let counts = match &report.state {
         SupplierState::Down { .. } => {
             let down = [Span::raw("supplier: "), Span::styled(" DOWN ", theme::badge(theme::BAD))];
             return Some(down.into_iter().chain(on_order(app)).collect());

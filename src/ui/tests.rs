@@ -48,6 +48,15 @@ pub(super) fn assert_style(buffer: &Buffer, words: &str, colour: Color, modifier
 }
 
 #[test]
+fn units_on_order_are_shown_without_a_supplier_too() {
+    let (scene, _) = Scene::on_order();
+    for (width, height) in [(80, 24), (120, 40)] {
+        find(&frame(&scene.app, width, height), "supplier: none known, 1000 on order");
+    }
+    assert!(!text(&frame(&Scene::right().app, 80, 24)).contains("none known"));
+}
+
+#[test]
 fn the_header_and_the_line_below_agree_on_a_worker_elsewhere() {
     let mut scene = Scene::new();
     scene.tell(Message::Worker(Worker::Absent));

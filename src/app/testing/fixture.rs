@@ -286,6 +286,37 @@ impl Scene {
         scene
     }
 
+    /// The commit of an attempt or try to order units, with the stock after the demo order.
+    pub fn supplier_commit(&self, attempt: u32, delta: i64) -> Commit {
+        let origin = self.origin(SUPPLIER, attempt);
+        Commit {
+            key: IdempotencyKey::supplier(&origin.order),
+            payload: "1000 x 123456".parse().unwrap(),
+            receipt: Receipt { delta, stock: 1 + delta },
+            shipment: None,
+            intent: None,
+            relay: None,
+            guard: self.guard,
+            origin,
+        }
+    }
+
+    /// The demo order, completed with its supplier order in the outbox, and the line of the intent.
+    pub fn on_order() -> (Self, u64) {
+        let mut scene = Self::new();
+        let commands = scene.press(Intent::SeedOrder);
+        scene.begin(&commands[0], "0198f1a2-6b1f-7c3e");
+        scene.started(UPDATE, 1);
+        scene.commit(UPDATE, 1, -999);
+        scene.done(UPDATE, 1, CommitOutcome::Applied);
+        scene.started(SUPPLIER, 1);
+        scene.write(Fact::Intent(scene.supplier_commit(1, 0)));
+        let line = scene.records.len() as u64;
+        scene.done(SUPPLIER, 1, CommitOutcome::Applied);
+        scene.ended(OrderOutcome::Applied);
+        (scene, line)
+    }
+
     /// The same without a guard: the retry applies the order again.
     pub fn wrong() -> Self {
         let mut scene = Self::new();
