@@ -49,6 +49,9 @@ pub async fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Fail
         if let (false, Some(fields)) = (audit.outbox.is_empty(), object.as_object_mut()) {
             fields.insert("outbox".to_owned(), units(audit.on_order()));
         }
+        if let (false, Some(fields)) = (audit.refused.is_none(), object.as_object_mut()) {
+            fields.insert("refused".to_owned(), units(audit.refused));
+        }
         if let (Some(problem), Some(fields)) = (&problem, object.as_object_mut()) {
             fields.insert("problem".to_owned(), json!(problem));
         }
@@ -68,6 +71,10 @@ pub async fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Fail
         if !on_order.is_none() {
             let orders = counted(on_order.count, "supplier order");
             print::line(&format!("outbox: {orders} of {} units, for the relay of a worker to send", on_order.units));
+        }
+        if !audit.refused.is_none() {
+            let orders = counted(audit.refused.count, "supplier order");
+            print::line(&format!("refused by the supplier: {orders} of {} units", audit.refused.units));
         }
         if let Some((url, Ok(pairing))) = &pairing {
             print_pairing(url, pairing);

@@ -62,6 +62,9 @@ pub struct Audit {
     /// Supplier orders in the outbox, by the line of their intent.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outbox: BTreeMap<u64, OnOrder>,
+    /// Supplier orders of the outbox that the supplier refused.
+    #[serde(default, skip_serializing_if = "Units::is_none")]
+    pub refused: Units,
     /// Number of changes to the document that were adopted.
     pub adjustments: u64,
     /// Keys whose effect changed the stock more than once, in the order of the second change.
@@ -118,8 +121,9 @@ impl Audit {
             }
             Fact::Relay(RelayEvent { intent, event }) => {
                 if matches!(event.phase, Phase::Failed { retryable: false, .. })
-                    && let Some(OnOrder { key, .. }) = self.outbox.remove(intent)
+                    && let Some(OnOrder { key, units }) = self.outbox.remove(intent)
                 {
+                    self.refused.add(units);
                     let times = self.times_counted(&key);
                     self.times.insert(key, times.saturating_sub(1));
                 }

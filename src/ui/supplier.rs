@@ -27,6 +27,11 @@ fn lines(app: &App) -> Vec<Line<'_>> {
         Some(SupplierState::Up(counts)) => {
             let mut lines = vec![verdict(app, counts)];
             lines.push(units(app, counts));
+            let refused = app.journal().audit.refused.count;
+            if refused > 0 {
+                let orders = if refused == 1 { "1 order".to_owned() } else { format!("{refused} orders") };
+                lines.push(Line::styled(format!("{orders} refused by the supplier, not sent again"), theme::BAD));
+            }
             if counts.outage > 0 {
                 lines.push(outage(counts.outage));
                 return lines;
@@ -78,6 +83,10 @@ pub fn summary(app: &App) -> Option<Line<'_>> {
     }
     spans.extend(pane::pair(" shipped ", counts.shipped.to_string(), theme::BOLD));
     spans.extend(pane::pair(", credited ", credited.to_string(), theme::BOLD));
+    let refused = app.journal().audit.refused.count;
+    if refused > 0 {
+        spans.push(Span::styled(format!(", refused {refused}"), theme::BAD));
+    }
     Some(Line::from(spans))
 }
 

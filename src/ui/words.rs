@@ -103,8 +103,8 @@ pub fn verdict(verdict: OrderVerdict, width: usize) -> (String, Style) {
         OrderVerdict::Pending | OrderVerdict::NoEffect => theme::FAINT,
         OrderVerdict::Unconfirmed | OrderVerdict::Unknown => theme::WARN,
         OrderVerdict::AppliedOnce | OrderVerdict::Completed => theme::GOOD,
-        OrderVerdict::Replayed | OrderVerdict::Skipped => theme::KNOWN,
-        OrderVerdict::Rejected | OrderVerdict::Conflict => theme::BAD,
+        OrderVerdict::Replayed | OrderVerdict::Skipped | OrderVerdict::OnOrder => theme::KNOWN,
+        OrderVerdict::Rejected | OrderVerdict::Conflict | OrderVerdict::NotSupplied => theme::BAD,
         OrderVerdict::Applied(_) | OrderVerdict::Shipped(_) => theme::badge(theme::BAD),
     };
     let word = verdict_word(verdict);

@@ -140,7 +140,7 @@ async fn a_refusal_takes_an_order_out_of_the_outbox() {
     tokio::task::block_in_place(|| supplied.sandbox.wait_for("the refusal", refused));
     supplied.sandbox.assert_right(1);
     let audit = audit(&supplied.sandbox, &supplied.supplier.url);
-    assert_eq!(audit.get("outbox"), None);
+    assert_eq!((audit.get("outbox"), &audit["refused"]["units"]), (None, &1000.into()), "{audit}");
 }
 
 /// A worker that stops cuts a planned pause of its relay short, and ships the order.

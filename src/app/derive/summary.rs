@@ -37,6 +37,15 @@ pub fn summary(app: &App) -> String {
     };
     let mut lines = vec![counts, verdict];
     lines.extend(app.journal().earlier.sentence());
+    let on_order = audit.on_order().units;
+    if on_order > 0 {
+        lines.push(format!(
+            "{on_order} units are on order: the relay of the next worker sends the order to the supplier"
+        ));
+    }
+    if audit.refused.units > 0 {
+        lines.push(format!("{} units were refused by the supplier", audit.refused.units));
+    }
     if orders.open() > 0 {
         lines.push("Temporal keeps the open orders; the next worker continues them".to_owned());
     }

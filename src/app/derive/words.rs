@@ -39,6 +39,8 @@ pub fn verdict_word(verdict: OrderVerdict) -> String {
         OrderVerdict::Applied(times) => return format!("APPLIED {times} TIMES"),
         OrderVerdict::Shipped(2) => "SHIPPED TWICE",
         OrderVerdict::Shipped(times) => return format!("SHIPPED {times} TIMES"),
+        OrderVerdict::OnOrder => "→ on order",
+        OrderVerdict::NotSupplied => "◆ not supplied",
         OrderVerdict::Completed => "✓ completed",
         OrderVerdict::NoEffect => "no effect",
         OrderVerdict::Unknown => "effect unknown",

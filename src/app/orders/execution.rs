@@ -126,6 +126,10 @@ pub enum OrderVerdict {
     Applied(u32),
     /// Applied once, but the supplier made this many shipments for it.
     Shipped(u32),
+    /// Applied once; its supplier order is in the outbox.
+    OnOrder,
+    /// Applied once, but the supplier refused its supplier order.
+    NotSupplied,
     /// Completed by another program's worker; its effect is not known.
     Completed,
     /// It ended without an effect.
@@ -424,7 +428,12 @@ impl Execution {
         }
         if self.activity(Activity::UpdateInventory).first_commit().is_some() {
             let acknowledged = self.is_over() || self.has_succeeded(Activity::UpdateInventory);
-            return if acknowledged { OrderVerdict::AppliedOnce } else { OrderVerdict::Unconfirmed };
+            return match self.on_order() {
+                _ if !acknowledged => OrderVerdict::Unconfirmed,
+                Some(_) => OrderVerdict::OnOrder,
+                None if self.is_refused_by_supplier() => OrderVerdict::NotSupplied,
+                None => OrderVerdict::AppliedOnce,
+            };
         }
         self.verdict_without_commit()
     }

@@ -39,6 +39,11 @@ impl Execution {
         ordered.filter(|_| self.relay_state() == ActivityState::Open)
     }
 
+    /// Whether the supplier refused what the relay sent.
+    pub(super) fn is_refused_by_supplier(&self) -> bool {
+        self.relay_state() == ActivityState::Over
+    }
+
     /// The state of its tries as a whole.
     pub(super) fn relay_state(&self) -> ActivityState {
         let Some(relay) = self.relay.as_deref() else { return ActivityState::Open };

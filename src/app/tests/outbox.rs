@@ -32,6 +32,8 @@ fn newest_effect(scene: &Scene) -> (EffectKind, Option<u32>) {
 fn an_order_that_the_relay_ships_later_is_explained_with_its_tries() {
     let (mut scene, line) = Scene::on_order();
     assert_eq!((explained(&scene).head, newest_effect(&scene)), ("IN THE OUTBOX", (EffectKind::OnOrder, Some(1))));
+    assert_eq!(scene.app.selected().unwrap().verdict(), OrderVerdict::OnOrder);
+    assert!(summary(&scene.app).contains("1000 units are on order"), "{}", summary(&scene.app));
     for number in 1..=2 {
         relay(&mut scene, line, number, Phase::Started);
         relay(&mut scene, line, number, failed(true));
@@ -44,6 +46,8 @@ fn an_order_that_the_relay_ships_later_is_explained_with_its_tries() {
     let words = explained(&scene);
     assert_eq!(words.text, "No attempt failed, and the relay needed 3 tries; every change was applied once.");
     assert_eq!(newest_effect(&scene), (EffectKind::Applied { times: 1 }, Some(3)));
+    assert_eq!(scene.app.selected().unwrap().verdict(), OrderVerdict::AppliedOnce);
+    assert!(!summary(&scene.app).contains("on order"));
 }
 
 #[test]
@@ -52,5 +56,8 @@ fn an_order_that_the_supplier_refuses_is_on_order_no_longer() {
     relay(&mut scene, line, 1, Phase::Started);
     relay(&mut scene, line, 1, failed(false));
     assert_eq!((explained(&scene).head, newest_effect(&scene)), ("SUPPLIER REFUSES", (EffectKind::Refused, Some(1))));
-    assert_eq!(scene.app.selected().unwrap().on_order(), None);
+    let order = scene.app.selected().unwrap();
+    assert_eq!((order.on_order(), order.verdict()), (None, OrderVerdict::NotSupplied));
+    let left = summary(&scene.app);
+    assert!(left.contains("1000 units were refused by the supplier"), "{left}");
 }

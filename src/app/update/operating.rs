@@ -65,7 +65,12 @@ impl App {
     /// Kills the supplier if it answers, and otherwise starts it.
     pub(super) fn toggle_supplier(&mut self) -> Vec<Command> {
         match self.supplier().map(|report| &report.state) {
-            Some(SupplierState::Up(_)) => vec![Command::KillSupplier],
+            Some(SupplierState::Up(_)) => {
+                if self.supplier().is_some_and(|report| !report.foreign) {
+                    self.notify("supplier killed; press K to start it again", Tone::Plain);
+                }
+                vec![Command::KillSupplier]
+            }
             Some(SupplierState::Down { .. }) => vec![Command::StartSupplier],
             None => self.refuse("there is no supplier; start the dashboard with --supplier http://127.0.0.1:8855"),
         }
