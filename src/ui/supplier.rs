@@ -50,6 +50,10 @@ fn lines(app: &App) -> Vec<Line<'_>> {
 
 /// The line about the supplier in the panel of the stock; `None` without a supplier, unless units are on order.
 pub fn summary(app: &App) -> Option<Line<'_>> {
+    // The units of such a scenario are credited at once, although the walkthrough has a supplier.
+    if app.scenario_run().is_some_and(|run| run.scenario().supplier.is_none()) {
+        return None;
+    }
     let Some(report) = app.supplier() else {
         let on_order = on_order(app)?;
         return Some(Line::from(vec![Span::raw("supplier: none known,"), on_order]));

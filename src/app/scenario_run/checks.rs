@@ -56,6 +56,8 @@ pub struct RunCounts {
     pub replays: u64,
     /// Workers that exited without a request.
     pub deaths: u64,
+    /// Shipments that a supplier made; `None` without a supplier.
+    pub shipments: Option<u64>,
     /// The stock at the end.
     pub stock: Stock,
     /// Time from the first step to the end.
@@ -63,7 +65,7 @@ pub struct RunCounts {
 }
 
 impl RunCounts {
-    /// Adds the counts of a later run. The stock is that of the later run, which began from scratch.
+    /// Adds the counts of a later run. Stock and shipments are those of the later run, which began from scratch.
     pub fn add(&mut self, other: &Self) {
         *self = Self {
             starts: self.starts.saturating_add(other.starts),
@@ -71,6 +73,7 @@ impl RunCounts {
             retries: self.retries.saturating_add(other.retries),
             replays: self.replays.saturating_add(other.replays),
             deaths: self.deaths.saturating_add(other.deaths),
+            shipments: other.shipments,
             stock: other.stock,
             duration: self.duration.saturating_add(other.duration),
         };
@@ -145,7 +148,7 @@ impl SentOrder {
 impl ScenarioRun {
     /// Checks the result. `supplier`: what the supplier has counted.
     pub(super) fn check(&self, facts: &Facts<'_>, supplier: Option<&SupplierCounts>) -> CheckResult {
-        let counts = self.counts(facts);
+        let counts = RunCounts { shipments: supplier.map(|counts| counts.shipped), ..self.counts(facts) };
         let (expect, audit) = (&self.scenario.expect, &facts.journal.audit);
         let verdict = match supplier {
             // Shipments that are not credited were paid for nothing.
@@ -234,6 +237,7 @@ impl ScenarioRun {
             retries: attempts.saturating_sub(first as u64),
             replays: replays as u64,
             deaths: u64::from(self.deaths),
+            shipments: None,
             stock: facts.journal.audit.actual,
             duration: facts.now.since(self.since.unwrap_or(facts.now)),
         }

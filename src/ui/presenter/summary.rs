@@ -13,17 +13,15 @@ use crate::{
     ui::{pane, theme, times},
 };
 
-/// Minimum width, in columns, for all numbers.
-const WIDE: usize = 76;
-
-/// Heading and width of each column, and whether a narrow screen shows it.
-const COLUMNS: [(&str, usize, bool); 6] = [
-    ("orders", 7, false),
-    ("attempts", 9, true),
-    ("retries", 8, true),
-    ("replays", 8, true),
-    ("stock", 7, true),
-    ("s", 7, false),
+/// Heading and width of each column, and the minimum width of a screen that shows it.
+const COLUMNS: [(&str, usize, usize); 7] = [
+    ("orders", 7, 88),
+    ("attempts", 9, 0),
+    ("retries", 8, 0),
+    ("replays", 8, 0),
+    ("shipped", 8, 76),
+    ("stock", 7, 0),
+    ("s", 7, 76),
 ];
 
 /// Draws the summary.
@@ -42,8 +40,8 @@ pub fn draw(buffer: &mut Buffer, area: Rect, walkthrough: &Walkthrough) {
 }
 
 /// Returns the columns that fit, with their positions.
-fn columns(width: usize) -> impl Iterator<Item = (usize, (&'static str, usize, bool))> {
-    COLUMNS.into_iter().enumerate().filter(move |(_, (_, _, always))| *always || width >= WIDE)
+fn columns(width: usize) -> impl Iterator<Item = (usize, (&'static str, usize, usize))> {
+    COLUMNS.into_iter().enumerate().filter(move |(_, (_, _, least))| width >= *least)
 }
 
 fn row(name: &str, state: &StepState, title: usize, width: usize) -> Line<'static> {
@@ -69,10 +67,11 @@ fn figures(figures: &RunCounts, width: usize) -> String {
         figures.attempts.to_string(),
         figures.retries.to_string(),
         figures.replays.to_string(),
+        figures.shipments.map_or_else(String::new, |shipments| shipments.to_string()),
         figures.stock.to_string(),
         format!("{}.{}", figures.duration.as_secs(), figures.duration.subsec_millis() / 100),
     ];
-    let cell = |(place, (_, columns, _)): (usize, (&str, usize, bool))| {
+    let cell = |(place, (_, columns, _)): (usize, (&str, usize, usize))| {
         format!("{:>columns$}", texts.get(place).map_or("", String::as_str))
     };
     columns(width).map(cell).collect::<Vec<_>>().concat()
