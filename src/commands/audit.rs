@@ -10,7 +10,7 @@ use crate::{
     cli::AuditArgs,
     config::Settings,
     domain::{IdempotencyKey, SUPPLIER_QUANTITY, Units},
-    store::{Follower, Location, Problem, StoreError, Verdict},
+    store::{Examination, Follower, Location, Problem, StoreError, Verdict},
     supplier::{Pairing, SupplierClient, SupplierError, SupplierUrl, api::Shipment},
 };
 
@@ -19,6 +19,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 /// Maximum number of shipments without a credit that are named.
 const MAX_NAMED: usize = 20;
+
+/// The supplier of the settings, and its shipments and credits, or why they are not known.
+type Pair<'a> = (&'a SupplierUrl, Result<Pairing, Failure>);
 
 /// Prints the verdict on the stock, and on the supplier if the settings name one. Exits with 0 if all is right, otherwise
 /// with 1.
@@ -29,64 +32,71 @@ pub async fn run(settings: &Settings, args: &AuditArgs) -> Result<ExitCode, Fail
             "there is no database at {database}; a worker creates it, or run: idempotence reset --yes"
         ))
     })?;
-    let (verdict, audit) = (found.verdict(), &found.audit);
+    let verdict = found.verdict();
     let pairing = match &settings.supplier {
         Some(url) => Some((url, paired(database, url).await)),
         None => None,
     };
-    let problem = found.problem.as_ref().map(Problem::to_string);
     if args.json {
-        let twice: Vec<_> = audit.applied_twice.iter().map(IdempotencyKey::as_str).collect();
-        let mut object = json!({
-            "verdict": verdict.name(),
-            "stock": { "initial": audit.initial, "expected": audit.expected, "actual": audit.actual },
-            "orders": audit.orders,
-            "supplierOrders": audit.supplier_orders,
-            "adjustments": audit.adjustments,
-            "appliedTwice": twice,
-            "seq": audit.seq,
-        });
-        if let (false, Some(fields)) = (audit.outbox.is_empty(), object.as_object_mut()) {
-            fields.insert("outbox".to_owned(), units(audit.on_order()));
-        }
-        if let (false, Some(fields)) = (audit.refused.is_none(), object.as_object_mut()) {
-            fields.insert("refused".to_owned(), units(audit.refused));
-        }
-        if let (Some(problem), Some(fields)) = (&problem, object.as_object_mut()) {
-            fields.insert("problem".to_owned(), json!(problem));
-        }
-        if let (Some((url, pairing)), Some(fields)) = (&pairing, object.as_object_mut()) {
-            fields.insert("supplier".to_owned(), as_json(url, pairing.as_ref()));
-        }
-        print::json(&object);
+        print::json(&as_json(&found, pairing.as_ref()));
     } else {
-        match &found.problem {
-            Some(Problem::Differs { document, journal, .. }) => {
-                print::line(&format!("wrong: the document says {}, its journal {journal}", document.stock));
-            }
-            Some(_) => print::line(&format!("wrong: the database needs repair; its journal says {}", audit.actual)),
-            None => print::line(&format!("{}: {}", verdict.name(), audit.sentence())),
-        }
-        let on_order = audit.on_order();
-        if !on_order.is_none() {
-            let orders = counted(on_order.count, "supplier order");
-            print::line(&format!("outbox: {orders} of {} units, for the relay of a worker to send", on_order.units));
-        }
-        if !audit.refused.is_none() {
-            let orders = counted(audit.refused.count, "supplier order");
-            print::line(&format!("refused by the supplier: {orders} of {} units", audit.refused.units));
-        }
-        if let Some((url, Ok(pairing))) = &pairing {
-            print_pairing(url, pairing);
-        }
+        print_text(&found, pairing.as_ref());
     }
-    if let Some(problem) = problem {
+    if let Some(problem) = &found.problem {
         print::problem(&format!("{database}: {problem}"));
     }
     // The verdict on the database does not depend on the supplier, so it comes first.
     let pair_verdict = pairing.map(|(_, pairing)| pairing).transpose()?.map(|pairing| pairing.verdict());
     let all_right = verdict == Verdict::Right && pair_verdict.unwrap_or(Verdict::Right) == Verdict::Right;
     Ok(if all_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn as_json(found: &Examination, pairing: Option<&Pair<'_>>) -> Value {
+    let audit = &found.audit;
+    let twice: Vec<_> = audit.applied_twice.iter().map(IdempotencyKey::as_str).collect();
+    let mut object = json!({
+        "verdict": found.verdict().name(),
+        "stock": { "initial": audit.initial, "expected": audit.expected, "actual": audit.actual },
+        "orders": audit.orders,
+        "supplierOrders": audit.supplier_orders,
+        "adjustments": audit.adjustments,
+        "appliedTwice": twice,
+        "seq": audit.seq,
+    });
+    // What a database without a supplier does not have.
+    let more = [
+        ("outbox", Some(audit.on_order()).filter(|on_order| !on_order.is_none()).map(units)),
+        ("refused", Some(audit.refused).filter(|refused| !refused.is_none()).map(units)),
+        ("problem", found.problem.as_ref().map(|problem| json!(problem.to_string()))),
+        ("supplier", pairing.map(|(url, pairing)| supplier_as_json(url, pairing.as_ref()))),
+    ];
+    if let Some(fields) = object.as_object_mut() {
+        fields.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+    }
+    object
+}
+
+fn print_text(found: &Examination, pairing: Option<&Pair<'_>>) {
+    let audit = &found.audit;
+    match &found.problem {
+        Some(Problem::Differs { document, journal, .. }) => {
+            print::line(&format!("wrong: the document says {}, its journal {journal}", document.stock));
+        }
+        Some(_) => print::line(&format!("wrong: the database needs repair; its journal says {}", audit.actual)),
+        None => print::line(&format!("{}: {}", found.verdict().name(), audit.sentence())),
+    }
+    let on_order = audit.on_order();
+    if !on_order.is_none() {
+        let orders = counted(on_order.count, "supplier order");
+        print::line(&format!("outbox: {orders} of {} units, for the relay of a worker to send", on_order.units));
+    }
+    if !audit.refused.is_none() {
+        let orders = counted(audit.refused.count, "supplier order");
+        print::line(&format!("refused by the supplier: {orders} of {} units", audit.refused.units));
+    }
+    if let Some((url, Ok(pairing))) = pairing {
+        print_pairing(url, pairing);
+    }
 }
 
 /// Reads the supplier's list and the journal. Orders may run meanwhile: of the shipments that were made after the list was
@@ -140,7 +150,7 @@ fn units(Units { count, units }: Units) -> Value {
     json!({ "count": count, "units": units })
 }
 
-fn as_json(url: &SupplierUrl, pairing: Result<&Pairing, &Failure>) -> Value {
+fn supplier_as_json(url: &SupplierUrl, pairing: Result<&Pairing, &Failure>) -> Value {
     let pairing = match pairing {
         Ok(pairing) => pairing,
         Err(failure) => return json!({ "url": url.to_string(), "problem": failure.to_string() }),
