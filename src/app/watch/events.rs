@@ -86,6 +86,10 @@ impl EventFinder {
         self.find_task(watched, now, &mut found);
         if let Some(end) = watched.end.as_ref().filter(|_| !self.ended) {
             self.ended = true;
+            // The time of a change that was only noticed is that of the look, which comes after the end.
+            for (at, _) in &mut found {
+                *at = (*at).min(end.at);
+            }
             found.push((end.at, WatchEventKind::Ended { end: end.end.clone(), next_run: end.next_run.clone() }));
         }
         found.sort_by_key(|(at, _)| *at);
@@ -506,10 +510,13 @@ mod tests {
         watched.on_history_problem(WatchProblem::Denied { cause: "no claims".into() });
         let shown_first = shown(&finder.find(&watched, UnixMillis(1_030)));
         assert_eq!(shown_first, ["1000 found", "1010 attempt-failed 1", "1010 waiting 2"]);
+        watched.on_report(report(2_020, vec![foreign("charge", "5", running(2, 2_010))], None));
+        finder.find(&watched, UnixMillis(2_020));
         let mut over = report(3_000, Vec::new(), None);
         (over.info.status, over.info.closed) = (ExecutionStatus::Failed, Some(UnixMillis(2_900)));
         watched.on_report(over);
         let rest = finder.find(&watched, UnixMillis(3_000));
+        assert_eq!(shown(&rest), ["2900 attempt-ended 2", "2900 ended"]);
         let Some(WatchEventKind::Ended { end: ItemEnd::Failed(failure), next_run: None }) =
             rest.last().map(|event| event.kind.clone())
         else {
