@@ -36,7 +36,8 @@ const NOTICE_AFTER: Duration = Duration::from_millis(300);
 /// A relay that runs.
 #[derive(Debug)]
 pub(super) struct RunningRelay {
-    stop: watch::Sender<()>,
+    /// `None` once the relay is to stop.
+    stop: Option<watch::Sender<()>>,
     task: JoinHandle<()>,
 }
 
@@ -51,12 +52,17 @@ impl RunningRelay {
         let supplier = Supplier { policy: KeyPolicy::Outbox, ..supplier };
         let (stop, stopped) = watch::channel(());
         let relay = Relay { store, supplier, worker_metrics, recorded, stopped, reported: None };
-        Self { stop, task: tokio::spawn(relay.run()) }
+        Self { stop: Some(stop), task: tokio::spawn(relay.run()) }
+    }
+
+    /// Makes the relay end after what it sends now.
+    pub(super) fn stop(&mut self) {
+        self.stop = None;
     }
 
     /// Lets the relay finish what it sends.
     pub(super) async fn finish(mut self) {
-        drop(self.stop);
+        self.stop();
         if timeout(NOTICE_AFTER, &mut self.task).await.is_ok() {
             return;
         }
@@ -135,8 +141,11 @@ impl Relay {
     }
 
     async fn fault(&self, intent: &Intent, point: Point) -> Result<(), Stopped> {
-        // The plan was checked before the intent was recorded.
-        let plan: FaultPlan = intent.plan.faults.parse().unwrap_or_default();
+        let plan: FaultPlan = intent.plan.faults.parse().unwrap_or_else(|error| {
+            // It was valid when the intent was recorded, so another version of this program has recorded it.
+            tracing::warn!(order = %intent.order.order, %error, "sending an order of the outbox without its planned faults");
+            FaultPlan::none()
+        });
         let draw = Draw {
             seed: intent.plan.seed,
             order: intent.order.order.as_str(),

@@ -104,13 +104,20 @@ pub async fn run_worker(
     let metrics = setup.metrics.take();
     let worker_metrics = metrics.as_ref().map_or_else(WorkerMetrics::none, Exporter::worker_metrics);
     let recorded = Arc::new(Notify::new());
-    let relay = setup.supplier.clone().map(|supplier| {
+    let mut relay = setup.supplier.clone().map(|supplier| {
         let store = Arc::clone(&setup.store);
         RunningRelay::start(store, supplier, worker_metrics.clone(), Arc::clone(&recorded))
     });
     let runtime = runtime(metrics.as_ref()).map_err(|error| unusable(&error));
     let ended = match runtime {
-        Ok(runtime) => run_sdk_workers(&setup, &runtime, &Local { worker_metrics, recorded }, ready, stop).await,
+        Ok(runtime) => {
+            // The relay ends while the running attempts finish.
+            let stop = async {
+                stop.await;
+                relay.as_mut().map(RunningRelay::stop);
+            };
+            run_sdk_workers(&setup, &runtime, &Local { worker_metrics, recorded }, ready, stop).await
+        }
         Err(error) => Err(error),
     };
     if let Some(relay) = relay {
